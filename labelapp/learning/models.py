@@ -1,0 +1,68 @@
+"""When the machine works: a Run is one long job, from the asking to its end."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from labelapp.catalogue.models import ModelVersion, Site
+
+
+class Run(models.Model):
+    """A long job: what was asked, how far it is, how it ended."""
+
+    class Kind(models.TextChoices):
+        TRAIN = "train", "training"
+        CLASSIFY = "classify", "classification"
+        DETECT = "detect", "detection"
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+        # Its worker died; it can be resumed.
+        INTERRUPTED = "interrupted"
+
+    ENDED = [State.DONE, State.FAILED, State.CANCELLED, State.INTERRUPTED]
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="runs")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    parameters = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.QUEUED)
+    stage = models.CharField(max_length=200, blank=True)
+    progress = models.FloatField(default=0)
+    # The newest figures: losses, counts. Shown live.
+    figures = models.JSONField(default=dict, blank=True)
+    log = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    model = models.ForeignKey(ModelVersion, models.PROTECT, null=True, blank=True, related_name="runs")
+    # Whoever works on it now; a second delivery finds it taken.
+    worker = models.CharField(max_length=64, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(progress__gte=0) & Q(progress__lte=1), name="progress_between_0_and_1"),
+        ]
+
+    def __str__(self):
+        return f"run {self.pk} ({self.get_kind_display()}, {self.site})"
+
+    @property
+    def time_left_s(self) -> float | None:
+        """Seconds until the end at the pace so far; None where that cannot be said."""
+        if self.state != self.State.RUNNING or self.progress <= 0 or self.started_at is None:
+            return None
+        elapsed: timedelta = timezone.now() - self.started_at
+        return elapsed.total_seconds() * (1 - self.progress) / self.progress
