@@ -1,12 +1,16 @@
 """What was recorded (sites, stations, recordings, events), and what the machine said (models, predictions, maps)."""
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
-name_validator = RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}\Z", "Use letters, digits, spaces, dots, dashes (80).")
+name_validator = RegexValidator(
+    r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}\Z", "Use letters, digits, spaces, dots, dashes (80)."
+)
 code_validator = RegexValidator(r"^[a-z][a-z0-9_]{0,39}\Z", "Use lower-case letters, digits and underscores (40).")
 colour_validator = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", "Use a colour such as #1f77b4.")
+seed_validator = RegexValidator(r"^[A-Za-z0-9_-]{0,8}\Z", "Use letters, digits, dashes and underscores (8).")
 key_validator = RegexValidator(r"^[1-9]\Z", "Use one digit from 1 to 9.")
 
 
@@ -55,9 +59,9 @@ class Station(models.Model):
     """One sensor of a site: NET.STA.LOC, whatever channels it records."""
 
     site = models.ForeignKey(Site, models.PROTECT, related_name="stations")
-    network = models.CharField(max_length=8, blank=True)
-    code = models.CharField(max_length=8)
-    location = models.CharField(max_length=8, blank=True)
+    network = models.CharField(max_length=8, blank=True, validators=[seed_validator])
+    code = models.CharField(max_length=8, validators=[seed_validator])
+    location = models.CharField(max_length=8, blank=True, validators=[seed_validator])
     latitude_deg = models.FloatField(null=True, blank=True, validators=[MinValueValidator(-90), MaxValueValidator(90)])
     longitude_deg = models.FloatField(
         null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
@@ -173,6 +177,7 @@ class Observation(models.Model):
 
     class Meta:
         ordering = ["event", "station"]
+        indexes = [models.Index(fields=["station", "starttime"])]
         constraints = [
             models.UniqueConstraint(fields=["event", "station"], name="one_observation_per_station"),
             models.CheckConstraint(condition=Q(endtime__gte=F("starttime")), name="observation_ends_after_it_starts"),
@@ -195,6 +200,9 @@ class ModelVersion(models.Model):
     metrics = models.JSONField(default=dict)
     trained_on = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # When it last became the site's active model, and by whose decision.
+    promoted_at = models.DateTimeField(null=True, blank=True)
+    promoted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:
         ordering = ["-created_at"]

@@ -41,7 +41,7 @@ class ReviewItem(models.Model):
 
     class Meta:
         ordering = ["-priority", "pk"]
-        indexes = [models.Index(fields=["site", "state", "-priority"])]
+        indexes = [models.Index(fields=["site", "state", "-priority", "id"])]
         constraints = [
             models.UniqueConstraint(fields=["event"], condition=Q(state="open"), name="one_open_item_per_event"),
             models.CheckConstraint(
@@ -66,8 +66,10 @@ class Relabel(models.Model):
         FIRST = "first", "gave the first label"
 
     site = models.ForeignKey(Site, models.PROTECT, related_name="relabels")
+    site_name = models.CharField(max_length=80)
     sequence = models.PositiveBigIntegerField()
     event = models.ForeignKey(Event, models.PROTECT, related_name="relabels")
+    event_name = models.CharField(max_length=200)
     item = models.ForeignKey(ReviewItem, models.PROTECT, null=True, related_name="relabels")
     expert = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="relabels")
     expert_name = models.CharField(max_length=150)

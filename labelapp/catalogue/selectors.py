@@ -1,0 +1,104 @@
+"""Reads of the catalogue."""
+
+from datetime import datetime
+
+from django.core.files.storage import default_storage
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from labelapp.catalogue import checksums
+from labelapp.catalogue.errors import Invalid, Refused
+from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Recording, Site, Station
+
+
+def find_site(name: str) -> Site:
+    """The site of that name. Raises Invalid, naming the sites there are."""
+    site = Site.objects.filter(name=name).first() or Site.objects.filter(name__iexact=name).first()
+    if site is None:
+        names = ", ".join(Site.objects.values_list("name", flat=True)) or "none"
+        raise Invalid(f"There is no site {name!r}. Sites: {names}. Make one with `manage.py create_site NAME`.")
+    return site
+
+
+def traces_covering(station: Station, starttime: datetime, endtime: datetime) -> list[str]:
+    """Paths of the recordings that hold anything of a station in a span, by path."""
+    traces = station.traces.filter(starttime__lte=endtime, endtime__gte=starttime)
+    return list(Recording.objects.filter(traces__in=traces).distinct().order_by("path").values_list("path", flat=True))
+
+
+def model_files(model: ModelVersion) -> dict[str, bytes]:
+    """A network's files by name. Raises Refused when they are missing or not what was stored."""
+    try:
+        names = default_storage.listdir(model.folder)[1]
+        files = {name: _content(f"{model.folder}/{name}") for name in names}
+    except OSError as error:
+        raise Refused(f"The files of {model} cannot be read: {error}. Restore {model.folder} from a backup.") from error
+    if checksums.of_files(files) != model.sha256:
+        raise Refused(f"The files of {model} are not those that were stored. Restore {model.folder} from a backup.")
+    return files
+
+
+def panel_bytes(explanation: Explanation) -> bytes:
+    """The stored panel. Raises Refused when it is missing or not what was stored."""
+    try:
+        content = _content(explanation.panel.name)
+    except OSError as error:
+        raise Refused(
+            f"The panel {explanation.panel.name} cannot be read: {error}. Classify the event again."
+        ) from error
+    if checksums.of_bytes(content) != explanation.sha256:
+        raise Refused(f"The panel {explanation.panel.name} is not the one that was stored.")
+    return content
+
+
+def _content(name: str) -> bytes:
+    with default_storage.open(name) as file:
+        return file.read()
+
+
+def labelled_events(site: Site) -> QuerySet[Event]:
+    """Events with a label, oldest first, with what training reads of them."""
+    return (
+        site.events.filter(label__isnull=False)
+        .select_related("label", "station")
+        .prefetch_related("observations__station")
+    )
+
+
+def catalogue_events(site: Site | None = None) -> QuerySet[Event]:
+    """Events for lists, oldest first, each with `predicted_class`, `predicted_probability` of its newest prediction."""
+    newest = Prediction.objects.filter(event=OuterRef("pk")).order_by("-created_at", "-pk")
+    events = Event.objects.filter(site=site) if site else Event.objects.all()
+    return events.select_related("site", "station", "label", "catalogue_label").annotate(
+        predicted_class=Subquery(newest.values("event_class__code")[:1]),
+        predicted_probability=Subquery(newest.values("probability")[:1]),
+    )
+
+
+def latest_prediction(event: Event, model: ModelVersion | None = None) -> Prediction | None:
+    """The newest prediction of an event, of one model or of any."""
+    predictions = event.predictions.filter(model=model) if model else event.predictions.all()
+    return predictions.select_related("model", "event_class").order_by("-created_at", "-pk").first()
+
+
+def latest_panels(prediction: Prediction) -> list[Explanation]:
+    """The newest panel of a prediction at each station, in the order of the stations."""
+    newest: dict[int, Explanation] = {}
+    for explanation in prediction.explanations.select_related("station").order_by("created_at", "pk"):
+        newest[explanation.station_id] = explanation
+    return sorted(newest.values(), key=lambda e: e.station.seed_id)
+
+
+def prediction_checksum(prediction: Prediction) -> str:
+    """SHA-256 of everything a prediction says, by whom, of what."""
+    return checksums.of_facts(
+        {
+            "event": prediction.event_id,
+            "model": prediction.model.sha256,
+            "event_class": prediction.event_class.code,
+            "probability": prediction.probability,
+            "probabilities": prediction.probabilities,
+            "by_station": prediction.by_station,
+            "left_out": prediction.left_out,
+            "input_sha256": prediction.input_sha256,
+        }
+    )
