@@ -1,0 +1,108 @@
+"""From prepared windows to probabilities; on the command line, from recordings to classes and detections.
+
+python -m mlcore.classify.predict MODEL_DIR FILE...
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mlcore.checkpoint import Description, load_model, model_from_files
+from mlcore.classify.model import STFTClassifier
+from mlcore.config import Recipe
+from mlcore.errors import BadConfiguration
+from mlcore.stft import stft_magnitude
+
+BATCH = 64  # windows at once; more is slower on few cores
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the network said of n windows, in the order of the model's classes."""
+
+    logits: NDArray[np.float32]  # (n, classes)
+    probabilities: NDArray[np.float64]  # (n, classes), rows sum to 1
+
+
+class Classifier:
+    """A trained network with the recipe that prepares its input. Safe to use from several threads."""
+
+    def __init__(self, model: nn.Module, description: Description):
+        self.model = model.eval()
+        self.description = description
+        self.classes, self.recipe = classes_and_recipe(description)
+
+    @classmethod
+    def from_directory(cls, directory: Path | str) -> "Classifier":
+        """The model in a folder. Raises BadConfiguration where there is none, or it is broken."""
+        return cls(*load_model(directory, build))
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> "Classifier":
+        """The model in `weights.safetensors` and `model.json`. Raises BadConfiguration where they are broken."""
+        return cls(*model_from_files(files, build))
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the weights: which model this is."""
+        return str(self.description["weights_sha256"])
+
+    def inputs(self, windows: NDArray[np.floating]) -> Tensor:
+        """What the network is given for windows (n, components, samples). → float32 (n, components, freq, time)"""
+        return network_inputs(windows, self.recipe)
+
+    def predict(self, windows: NDArray[np.floating]) -> Predictions:
+        """Classify normalised windows (n, components, samples)."""
+        logits = np.zeros((len(windows), len(self.classes)), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(windows), BATCH):
+                inputs = self.inputs(windows[start : start + BATCH])
+                logits[start : start + BATCH] = self.model(inputs.contiguous(memory_format=torch.channels_last)).numpy()
+        return Predictions(logits, softmax(logits))
+
+
+def network_inputs(windows: NDArray[np.floating], recipe: Recipe) -> Tensor:
+    """The STFT magnitudes of normalised windows (n, components, samples). → float32 (n, components, freq, time)
+
+    Training, prediction and display all take the network's input from here. Raises ValueError for another shape.
+    """
+    wanted = (len(recipe.preprocessing.components), recipe.preprocessing.window_samples)
+    if windows.ndim != 3 or windows.shape[1:] != wanted:
+        raise ValueError(f"windows have shape {windows.shape}, but the recipe asks for (n, {wanted[0]}, {wanted[1]}).")
+    return stft_magnitude(torch.as_tensor(windows, dtype=torch.float32), recipe.preprocessing)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities of each row of logits (n, classes), summed in float64."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    probabilities: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def combine_stations(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """One event's probabilities from those of its stations: their mean. (stations, classes) → (classes,)"""
+    return np.asarray(probabilities, dtype=np.float64).mean(axis=0)
+
+
+def build(description: Description) -> nn.Module:
+    """The network, untrained, that a description asks for. Raises BadConfiguration where it asks for none."""
+    classes, recipe = classes_and_recipe(description)
+    return STFTClassifier(len(recipe.preprocessing.components), len(classes), recipe.network)
+
+
+def classes_and_recipe(description: Mapping[str, Any]) -> tuple[list[str], Recipe]:
+    """What every use of a model needs of its description."""
+    classes = description.get("classes")
+    names = [name for name in classes if isinstance(name, str)] if isinstance(classes, list) else []
+    if len(names) < 2 or len(set(names)) < len(names) or names != classes:
+        raise BadConfiguration(
+            f"The model's description has classes {classes!r}, but needs a list of at least two different names. "
+            "Restore it from where it was saved."
+        )
+    return names, Recipe.from_dict(description.get("recipe", {}))
