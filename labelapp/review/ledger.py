@@ -1,0 +1,246 @@
+"""The ledger of decisions: written in one place, verified, replayed. See `chain` for how rows hang together."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from labelapp.catalogue import selectors as catalogue
+from labelapp.catalogue.errors import Invalid, Refused
+from labelapp.catalogue.models import Event, EventClass, Explanation, ModelVersion, Prediction, Site
+from labelapp.review import chain, triggers
+from labelapp.review.chain import Problem
+from labelapp.review.models import Relabel, ReviewItem
+
+
+def iso(time: datetime) -> str:
+    """UTC, microseconds, Z."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def facts(row: Relabel) -> dict[str, Any]:
+    """Every fact of a row that its hash covers; also what an export writes, beside the hash."""
+    return {
+        "site": row.site_id,
+        "site_name": row.site_name,
+        "sequence": row.sequence,
+        "event": row.event_id,
+        "event_name": row.event_name,
+        "item": row.item_id,
+        "expert": row.expert_id,
+        "expert_name": row.expert_name,
+        "kind": row.kind,
+        "from_class": row.from_class_id,
+        "from_code": row.from_code,
+        "to_class": row.to_class_id,
+        "to_code": row.to_code,
+        "reason": row.reason,
+        "prediction": row.prediction_id,
+        "shown": row.shown,
+        "decided_at": iso(row.decided_at),
+        "previous_hash": row.previous_hash,
+    }
+
+
+def hashed(row: Relabel) -> dict[str, Any]:
+    """A row as `chain` checks it."""
+    return {**facts(row), "hash": row.hash}
+
+
+@transaction.atomic
+def append_to_ledger(
+    *,
+    site: Site,
+    event: Event,
+    expert: Any,
+    item: ReviewItem | None,
+    to_class: EventClass,
+    reason: str,
+    prediction: Prediction | None,
+    shown: dict[str, Any],
+    decided_at: datetime | None = None,
+) -> Relabel:
+    """Add a decision to the end of the site's chain. Only `services.decide` calls this, with the event locked.
+
+    The site's row is locked, so that two decisions never get the same place.
+    """
+    site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)
+    last = Relabel.objects.filter(site=site).order_by("-sequence").first()
+    row = Relabel(
+        site=site,
+        site_name=site.name,
+        sequence=last.sequence + 1 if last else 1,
+        event=event,
+        event_name=event.event_id,
+        item=item,
+        expert=expert,
+        expert_name=expert.get_username(),
+        kind=kind_of(event.label, to_class),
+        from_class=event.label,
+        from_code=event.label.code if event.label else "",
+        to_class=to_class,
+        to_code=to_class.code,
+        reason=reason,
+        prediction=prediction,
+        shown=shown,
+        decided_at=decided_at or timezone.now(),
+        previous_hash=last.hash if last else chain.FIRST_PREVIOUS,
+    )
+    row.hash = chain.row_hash(facts(row))
+    row.save(force_insert=True)
+    return row
+
+
+def kind_of(label: EventClass | None, to_class: EventClass) -> str:
+    """Whether a decision gives the first label, confirms the one there is, or changes it."""
+    if label is None:
+        return Relabel.Kind.FIRST
+    return Relabel.Kind.CONFIRM if label == to_class else Relabel.Kind.CORRECT
+
+
+def describe_shown(prediction: Prediction | None, panels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What an expert sees with a prediction, by checksum: what it says, its model, its panels.
+
+    `panels` {NET.STA.LOC: sha256} are those on the page, by default the newest. Raises Invalid for unknown ones.
+    """
+    if prediction is None:
+        return {}
+    stored = {(e.station.seed_id, e.sha256) for e in prediction.explanations.select_related("station")}
+    if strangers := set((panels or {}).items()) - stored:
+        raise Invalid(
+            f"Panels of {', '.join(sorted(s for s, _ in strangers))} are not those stored. Load the item again."
+        )
+    newest = {e.station.seed_id: e.sha256 for e in catalogue.latest_panels(prediction)}
+    return {
+        "prediction": {"id": prediction.pk, "sha256": catalogue.prediction_checksum(prediction)},
+        "model": {"number": prediction.model.number, "sha256": prediction.model.sha256},
+        "panels": newest if panels is None else dict(panels),
+    }
+
+
+def replay(site: Site) -> dict[int, int]:
+    """The labels that the ledger gives, {event pk: class pk}, on top of what the catalogue was imported with."""
+    labels = dict(_imported_labels(site))
+    labels.update(site.relabels.order_by("sequence").values_list("event_id", "to_class_id"))
+    return labels
+
+
+def _imported_labels(site: Site) -> Any:
+    return site.events.filter(catalogue_label__isnull=False).values_list("pk", "catalogue_label_id")
+
+
+def head(site: Site) -> str:
+    """Hash of the last row: who notes it elsewhere can prove later that nothing was cut off."""
+    last = site.relabels.order_by("-sequence").first()
+    return last.hash if last else chain.FIRST_PREVIOUS
+
+
+def verify(site: Site, *, files: bool = True, expect_head: str = "") -> list[Problem]:
+    """Everything that is wrong with a site's ledger; empty where it is sound.
+
+    Checks the database's triggers, the chain, that each row follows from those before, that the labels are what the
+    replay gives, that closed items have their decision, and that what was shown is still what it was; with `files`
+    also the stored panels and weights. Rows cut off the end show as labels and items without a decision; who rewrites
+    those too is found only by a head noted elsewhere: `expect_head`.
+    """
+    with transaction.atomic():  # one state of everything, while experts go on deciding
+        if connection.vendor == "postgresql":
+            Site.objects.select_for_update(no_key=True).get(pk=site.pk)
+        rows = list(site.relabels.order_by("sequence", "pk").select_related("to_class", "from_class"))
+        problems = [
+            *(Problem(None, f"the database lacks the trigger {name}: run `manage.py migrate`, and ask who dropped it.")
+              for name in triggers.missing(connection)),
+            *chain.check(hashed(row) for row in rows),
+            *_check_head(rows, expect_head),
+            *_check_steps(site, rows),
+            *_check_labels(site, rows),
+            *_check_items(site),
+        ]  # fmt: skip
+    return [*problems, *_check_shown(rows, files)]
+
+
+def _check_head(rows: list[Relabel], expected: str) -> Iterator[Problem]:
+    if expected and expected not in {row.hash for row in rows}:
+        yield Problem(None, f"no row has the expected head {expected}: rows are missing, or were written anew.")
+
+
+def _check_steps(site: Site, rows: list[Relabel]) -> Iterator[Problem]:
+    """Each row must start from the label that the rows before it gave."""
+    labels: dict[int, int] = dict(_imported_labels(site))
+    for row in rows:
+        if labels.get(row.event_id) != row.from_class_id:
+            yield Problem(
+                row.sequence, f"it says {row.event_name} was {row.from_code or 'unlabelled'}, but it was not."
+            )
+        for code, event_class in ((row.from_code, row.from_class), (row.to_code, row.to_class)):
+            if event_class and event_class.code != code:
+                yield Problem(row.sequence, f"class {code} is now called {event_class.code}.")
+        labels[row.event_id] = row.to_class_id
+
+
+def _check_labels(site: Site, rows: list[Relabel]) -> Iterator[Problem]:
+    codes: dict[int | None, str] = {None: "unlabelled", **dict(site.classes.values_list("pk", "code"))}
+    last = {row.event_id: row.sequence for row in rows}
+    replayed = replay(site)
+    for pk, event_id, label in site.events.values_list("pk", "event_id", "label_id").iterator():
+        if label != replayed.get(pk):
+            found, expected = codes.get(label, label), codes.get(replayed.get(pk))
+            yield Problem(last.get(pk), f"event {event_id} is labelled {found}, but the ledger gives {expected}.")
+
+
+def _check_items(site: Site) -> Iterator[Problem]:
+    undecided = site.review_items.filter(state=ReviewItem.State.DONE, relabels__isnull=True)
+    for pk, event_id in undecided.values_list("pk", "event__event_id"):
+        yield Problem(None, f"item {pk} ({event_id}) is closed, but no row decides it: rows are missing.")
+
+
+def _check_shown(rows: list[Relabel], files: bool) -> Iterator[Problem]:
+    """What the experts saw must still be there, unchanged."""
+    wanted = {row.prediction_id for row in rows if row.prediction_id}
+    model_problems: dict[int, str] = {}
+    predictions = Prediction.objects.select_related("model", "event_class").in_bulk(wanted)
+    panels: dict[int, list[Explanation]] = {}
+    for explanation in Explanation.objects.filter(prediction__in=wanted).select_related("station"):
+        panels.setdefault(explanation.prediction_id, []).append(explanation)
+    for row in rows:
+        if row.prediction_id is None:
+            continue
+        prediction = predictions[row.prediction_id]
+        yield from _check_prediction(row, prediction)
+        yield from _check_panels(row, panels.get(prediction.pk, []), files)
+        if files and (why := _model_problem(prediction.model, model_problems)):
+            yield Problem(row.sequence, why)
+
+
+def _check_prediction(row: Relabel, prediction: Prediction) -> Iterator[Problem]:
+    shown = row.shown.get("prediction", {})
+    if shown != {"id": prediction.pk, "sha256": catalogue.prediction_checksum(prediction)}:
+        yield Problem(row.sequence, f"prediction {prediction.pk} is not what the expert saw.")
+    if row.shown.get("model", {}).get("sha256") != prediction.model.sha256:
+        yield Problem(row.sequence, f"{prediction.model} is not the model that the expert saw.")
+
+
+def _check_panels(row: Relabel, panels: list[Explanation], files: bool) -> Iterator[Problem]:
+    known = {(panel.station.seed_id, panel.sha256): panel for panel in panels}
+    for shown in row.shown.get("panels", {}).items():
+        if shown not in known:
+            yield Problem(row.sequence, f"the panel of {shown[0]} that the expert saw is gone.")
+        elif files and (why := _refusal(catalogue.panel_bytes, known[shown])):
+            yield Problem(row.sequence, why)
+
+
+def _model_problem(model: ModelVersion, known: dict[int, str]) -> str:
+    """Read each model's files once."""
+    if model.pk not in known:
+        known[model.pk] = _refusal(catalogue.model_files, model)
+    return known[model.pk]
+
+
+def _refusal(read: Any, what: Any) -> str:
+    try:
+        read(what)
+    except Refused as error:
+        return str(error)
+    return ""

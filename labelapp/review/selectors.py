@@ -1,0 +1,72 @@
+"""Reads of the queue and the ledger."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from labelapp.catalogue.models import Event, Site
+from labelapp.review.models import Relabel, ReviewItem
+
+
+def free(now: datetime | None = None) -> Q:
+    """Items that nobody holds: never taken, given back, or their lease is over."""
+    return Q(holder__isnull=True) | Q(held_until__lte=now or timezone.now())
+
+
+def waiting(now: datetime | None = None) -> Q:
+    """Open items that anybody may be given now."""
+    now = now or timezone.now()
+    due = Q(postponed_until__isnull=True) | Q(postponed_until__lte=now)
+    return Q(state=ReviewItem.State.OPEN) & due & free(now)
+
+
+def queue_items(
+    site: Site | None = None,
+    expert: Any = None,
+    *,
+    state: str | None = ReviewItem.State.OPEN,
+    reason: str | None = None,
+) -> QuerySet[ReviewItem]:
+    """Items for lists, most valuable first; with `expert` those that this expert holds or could be given."""
+    items = ReviewItem.objects.select_related(
+        "site", "holder", "event__label", "event__catalogue_label", "event__station", "prediction__event_class"
+    )
+    for field, value in (("site", site), ("state", state), ("reason", reason)):
+        if value:
+            items = items.filter(**{field: value})
+    if expert is not None:
+        items = items.filter(waiting() | held_by(expert))
+    return items
+
+
+def held_by(expert: Any, now: datetime | None = None) -> Q:
+    """Open items under a living lease of this expert."""
+    return Q(state=ReviewItem.State.OPEN, holder=expert, held_until__gt=now or timezone.now())
+
+
+def queue_counts(site: Site) -> dict[str, int]:
+    """{"open", "waiting", "held", "postponed", "done", and each reason among the open}"""
+    now = timezone.now()
+    is_open = Q(state=ReviewItem.State.OPEN)
+    reasons = {reason.value: Count("pk", filter=is_open & Q(reason=reason)) for reason in ReviewItem.Reason}
+    return site.review_items.aggregate(
+        open=Count("pk", filter=is_open),
+        waiting=Count("pk", filter=waiting(now)),
+        held=Count("pk", filter=is_open & Q(holder__isnull=False, held_until__gt=now)),
+        postponed=Count("pk", filter=is_open & Q(postponed_until__gt=now)),
+        done=Count("pk", filter=Q(state=ReviewItem.State.DONE)),
+        **reasons,
+    )
+
+
+def history(event: Event) -> QuerySet[Relabel]:
+    """Every decision on an event, oldest first."""
+    return event.relabels.select_related("expert", "from_class", "to_class", "prediction__model").order_by("sequence")
+
+
+def relabels(site: Site | None = None, *, since: datetime | None = None) -> QuerySet[Relabel]:
+    """Decisions, oldest first."""
+    rows = Relabel.objects.filter(site=site) if site else Relabel.objects.all()
+    return (rows.filter(decided_at__gte=since) if since else rows).order_by("site", "sequence")
