@@ -24,6 +24,7 @@ class Detection:
     endtime: datetime
     class_code: str
     probability: float  # the highest smoothed probability within the span
+    station: str = ""  # NET.STA.LOC, where the caller knows it
 
 
 def post_process(probabilities: Floats, post: PostProcessing) -> NDArray[np.float64]:
@@ -63,7 +64,7 @@ def highest_peak(smooth: Floats, classes: Sequence[str], post: PostProcessing) -
 def decide_at(
     second: datetime, starttimes: Sequence[datetime], probabilities: Floats, classes: Sequence[str], recipe: Recipe
 ) -> tuple[str, float]:
-    """What the scan says of a catalogued second: the highest peak from `noise_before_s` before it to `noise_after_s` on.
+    """The scan at a catalogued second: the highest peak from `noise_before_s` before it to `noise_after_s` after.
 
     starttimes (n,) of the windows and their raw probabilities (n, classes) → class, peak
     """
