@@ -40,7 +40,7 @@ def model_files(model: ModelVersion) -> dict[str, bytes]:
 def panel_bytes(explanation: Explanation) -> bytes:
     """The stored panel. Raises Refused when it is missing or not what was stored."""
     try:
-        content = _content(explanation.panel.name)
+        content = _content(str(explanation.panel.name))
     except OSError as error:
         raise Refused(
             f"The panel {explanation.panel.name} cannot be read: {error}. Classify the event again."

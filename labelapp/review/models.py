@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from labelapp.catalogue.models import Event, EventClass, Prediction, Site
 
@@ -51,6 +52,11 @@ class ReviewItem(models.Model):
 
     def __str__(self):
         return f"{self.event}: {self.get_reason_display()}"
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody's lease is alive."""
+        return self.holder_id is not None and self.held_until is not None and self.held_until > timezone.now()
 
 
 class Relabel(models.Model):

@@ -157,10 +157,9 @@ def _refuse_unless_free_for(item: ReviewItem, expert: Any) -> None:
             f"{row.expert_name} labelled {row.event_name} {row.to_code} at {ledger.iso(row.decided_at)}. "
             "Nothing was changed. Take the next item, or ask for another review of the event."
         )
-    if item.holder and item.holder != expert and item.held_until > timezone.now():
-        raise Conflict(
-            f"{item.event} is held by {item.holder} until {ledger.iso(item.held_until)}. Take the next item."
-        )
+    if item.held and item.holder != expert:
+        until = f"{item.held_until:%Y-%m-%dT%H:%M:%SZ}"
+        raise Conflict(f"{item.event} is held by {item.holder} until {until}. Take the next item.")
 
 
 def _same_decision(item: ReviewItem, expert: Any, event_class: EventClass) -> Relabel | None:
@@ -218,10 +217,10 @@ def fill_queue(*, site: Site, predictions: Iterable[Prediction]) -> dict[str, in
     added, changed = [], []
     for pk, prediction in newest.items():
         item = open_items.get(pk)
-        if item and item.holder_id and item.held_until and item.held_until > now:
+        if item and item.held:
             counts["held"] += 1
             continue
-        question = _question(prediction, codes.get(labels[pk]), codes[prediction.event_class_id], decided)
+        question = _question(prediction, codes.get(labels[pk] or 0), codes[prediction.event_class_id], decided)
         if item is None and question:
             added.append(ReviewItem(site=site, event_id=pk, prediction=prediction, **question))
         elif item is not None:
@@ -235,7 +234,7 @@ def fill_queue(*, site: Site, predictions: Iterable[Prediction]) -> dict[str, in
 
 
 def _labels(site: Site, newest: dict[int, Prediction]) -> dict[int, int | None]:
-    labels = dict(site.events.values_list("pk", "label_id"))
+    labels: dict[int, int | None] = dict(site.events.values_list("pk", "label_id"))
     if strangers := set(newest) - set(labels):
         raise Invalid(f"{len(strangers)} predictions are about events of another site than {site}.")
     return labels
@@ -243,7 +242,10 @@ def _labels(site: Site, newest: dict[int, Prediction]) -> dict[int, int | None]:
 
 def _decided(site: Site) -> dict[int, int | None]:
     """{event pk: class that the model had predicted when an expert last decided}"""
-    return dict(site.relabels.order_by("sequence").values_list("event_id", "prediction__event_class_id"))
+    decided: dict[int, int | None] = dict(
+        site.relabels.order_by("sequence").values_list("event_id", "prediction__event_class_id")
+    )
+    return decided
 
 
 def _question(
