@@ -1,0 +1,43 @@
+/** Speaks to /api/v1/. A refusal becomes an ApiError that carries the API's own words. */
+
+export class ApiError extends Error {
+    constructor(status, { detail, code, fields } = {}) {
+        const extra = Object.entries(fields ?? {}).map(([name, texts]) => `${name}: ${[texts].flat().join(" ")}`);
+        super([detail ?? `The server answered ${status}.`, ...extra].join(" "));
+        this.status = status;
+        this.code = code ?? "";
+    }
+}
+
+function csrfToken() {
+    return document.querySelector("meta[name=csrf-token]").content;
+}
+
+async function answer(promise) {
+    let response;
+    try {
+        response = await promise;
+    } catch {
+        throw new ApiError(0, { detail: "The server cannot be reached. Nothing was recorded; try again.", code: "offline" });
+    }
+    if (response.ok) return response;
+    throw new ApiError(response.status, await response.json().catch(() => ({})));
+}
+
+async function json(response) {
+    return response.status === 204 ? null : response.json();
+}
+
+export async function get(url) {
+    return json(await answer(fetch(url, { headers: { Accept: "application/json" } })));
+}
+
+export async function getBytes(url) {
+    return (await answer(fetch(url))).arrayBuffer();
+}
+
+/** `keepalive` lets the request outlive the page that sends it. */
+export async function post(url, body = {}, { keepalive = false } = {}) {
+    const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": csrfToken() };
+    return json(await answer(fetch(url, { method: "POST", headers, body: JSON.stringify(body), keepalive })));
+}

@@ -1,0 +1,51 @@
+/** Keeps marked parts of a page fresh, and lets its buttons speak to the API. The server draws; this only swaps. */
+import { post } from "./api.js";
+
+const PAUSE_MS = 1500;
+
+/** While [data-live="on"] is on the page, fetch the page anew and swap that part. */
+async function refresh() {
+    const part = document.querySelector("[data-live=on]");
+    if (!part || document.hidden) return;
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!response?.ok || response.redirected) return;
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(part.id);
+    // A part with the focus in it waits: a swap would take the focus away.
+    if (fresh && !part.contains(document.activeElement) && fresh.outerHTML !== part.outerHTML) {
+        part.replaceWith(document.adoptNode(fresh));
+        followLog();
+    }
+}
+
+function followLog() {
+    const log = document.querySelector("[data-follow]");
+    if (log) log.scrollTop = log.scrollHeight;
+}
+
+function parameters(form) {
+    const given = [...new FormData(form)].filter(([, value]) => value !== "");
+    return Object.fromEntries(given.map(([name, value]) => [name, form.elements[name].type === "number" ? Number(value) : value]));
+}
+
+/** A form with data-post sends data-body, with its own fields as `parameters`, to the API and then goes on. */
+async function send(form) {
+    const status = form.querySelector("[role=status]");
+    const body = JSON.parse(form.dataset.body ?? "{}");
+    if ("parameters" in body) body.parameters = parameters(form);
+    try {
+        status.textContent = "Asking…";
+        const made = await post(form.dataset.post, body);
+        location.assign(form.dataset.then?.replace("ID", made.id) ?? location.href);
+    } catch (error) {
+        status.textContent = error.message;
+    }
+}
+
+document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-post]")) return;
+    event.preventDefault();
+    send(event.target);
+});
+
+followLog();
+setInterval(refresh, PAUSE_MS);

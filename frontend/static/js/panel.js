@@ -1,0 +1,58 @@
+/** Reads a stored panel: the safetensors file that the worker wrote, number for number. */
+
+const ARRAYS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array, BOOL: Uint8Array };
+
+/**
+ * ArrayBuffer → { about, tensors }. `about` is the panel's metadata; `tensors` maps a name to { shape, values },
+ * where `values` is a typed array in row-major order. Throws where the bytes are not a panel.
+ */
+export function decodePanel(buffer) {
+    const headerLength = Number(new DataView(buffer).getBigUint64(0, true));
+    if (headerLength > buffer.byteLength - 8) throw new Error("The panel is cut short: its header is longer than the file.");
+    const { __metadata__: metadata = {}, ...entries } = JSON.parse(
+        new TextDecoder().decode(new Uint8Array(buffer, 8, headerLength)),
+    );
+    const tensors = {};
+    for (const [name, { dtype, shape, data_offsets: [begin, end] }] of Object.entries(entries)) {
+        if (!(dtype in ARRAYS)) throw new Error(`Tensor ${name} of the panel is ${dtype}, which this page cannot read.`);
+        const start = 8 + headerLength;
+        if (start + end > buffer.byteLength) throw new Error(`The panel is cut short in tensor ${name}.`);
+        // Sliced, because a view must begin at a multiple of its element's size.
+        tensors[name] = { shape, values: new ARRAYS[dtype](buffer.slice(start + begin, start + end)) };
+    }
+    if (!metadata.panel) throw new Error("The file holds no panel: its metadata lack the key “panel”.");
+    return { about: JSON.parse(metadata.panel), tensors };
+}
+
+/** The vector at `index` of a tensor's leading axes, a view of its numbers. */
+export function vector({ shape, values }, ...index) {
+    const length = shape.at(-1);
+    const place = index.reduce((sum, i, axis) => sum * shape[axis] + i, 0);
+    return values.subarray(place * length, (place + 1) * length);
+}
+
+/** The matrix at `index` of a tensor's leading axes, as an array of row views. */
+export function matrix(tensor, ...index) {
+    return Array.from({ length: tensor.shape.at(-2) }, (_, row) => vector(tensor, ...index, row));
+}
+
+/** The largest |value| of a tensor at `index` of its first axis (of the whole without one); 1 where all is zero. */
+export function largestMagnitude({ shape, values }, index = null) {
+    const length = index === null ? values.length : values.length / shape[0];
+    const start = index === null ? 0 : index * length;
+    let largest = 0;
+    for (let i = start; i < start + length; i++) largest = Math.max(largest, Math.abs(values[i]));
+    return largest || 1;
+}
+
+/** Spans [first, last] of indices where `mask` is 0: what was not recorded. */
+export function gaps(mask) {
+    const spans = [];
+    for (let i = 0; i < mask.length; i++) {
+        if (mask[i]) continue;
+        const first = i;
+        while (i + 1 < mask.length && !mask[i + 1]) i++;
+        spans.push([first, i]);
+    }
+    return spans;
+}

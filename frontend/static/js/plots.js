@@ -1,0 +1,177 @@
+/** What Plotly draws of a panel: rows are components, columns waveform, STFT and relevance, one time axis. */
+import { gaps, largestMagnitude, matrix, vector } from "./panel.js";
+
+// Viridis: perceptually uniform, and the same to colour-blind eyes.
+const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
+// Blue speaks against the class, white says nothing, red speaks for it.
+const DIVERGING = ["#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#ffffff", "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f"];
+const COLUMNS = [[0, 0.31], [0.345, 0.655], [0.69, 1]];
+const ROW_GAP = 0.025;
+// A component that did not record gets a line of text, not a row.
+const MISSING_ROW = 0.12;
+
+const scale = (colours) => colours.map((colour, i) => [i / (colours.length - 1), colour]);
+
+/** Components in the order of the rows: { letter, index, recorded, domain }. */
+export function componentRows({ about, tensors }) {
+    const rows = about.components.map((letter, index) => ({
+        letter, index, recorded: vector(tensors.mask, index).some((sample) => sample),
+    }));
+    const weights = rows.map((row) => (row.recorded ? 1 : MISSING_ROW));
+    const unit = (1 - ROW_GAP * (rows.length - 1)) / weights.reduce((sum, weight) => sum + weight, 0);
+    let top = 1;
+    return rows.map((row, i) => {
+        const bottom = top - weights[i] * unit;
+        const domain = [Math.max(0, bottom), top];
+        top = bottom - ROW_GAP;
+        return { ...row, domain };
+    });
+}
+
+/** Sample times in s from the window's start. */
+export function sampleTimes({ about, tensors }) {
+    const length = tensors.waveform.shape.at(-1);
+    return Float64Array.from({ length }, (_, i) => i / about.sampling_rate_hz);
+}
+
+function waveformTrace(panel, { index, letter }, row, times, ink) {
+    const mask = vector(panel.tensors.mask, index);
+    // Samples that were not recorded break the line instead of drawing as zero.
+    const samples = Array.from(vector(panel.tensors.waveform, index), (value, i) => (mask[i] ? value : null));
+    return {
+        type: "scatter", mode: "lines", name: `${letter} waveform`, x: times, y: samples, xaxis: "x", yaxis: yName(row, 0),
+        line: { width: 1, color: ink.line }, hovertemplate: `${letter}  %{x:.3f} s  %{y:.4f}<extra></extra>`,
+    };
+}
+
+function mapTrace(panel, { letter }, row, column, z, what) {
+    return {
+        type: "heatmap", name: `${letter} ${what.name}`, z, x: panel.tensors.times_s.values, y: panel.tensors.frequencies_hz.values,
+        xaxis: `x${column + 1}`, yaxis: yName(row, column), coloraxis: what.coloraxis, zsmooth: false,
+        hovertemplate: `${letter}  %{x:.2f} s  %{y:.1f} Hz  %{z:.4g} ${what.unit}<extra></extra>`,
+    };
+}
+
+const yName = (row, column) => (row + column === 0 ? "y" : `y${row * 3 + column + 1}`);
+const axisKey = (name) => `${name[0]}axis${name.slice(1)}`;
+
+/** Traces of a panel. `target` is the index of the class whose relevance is drawn. */
+export function traces(panel, target, ink) {
+    const times = sampleTimes(panel);
+    const { stft, relevance } = panel.tensors;
+    return componentRows(panel).flatMap((component, row) => component.recorded ? [
+        waveformTrace(panel, component, row, times, ink),
+        mapTrace(panel, component, row, 1, matrix(stft, component.index),
+            { name: "STFT", coloraxis: "coloraxis", unit: "" }),
+        mapTrace(panel, component, row, 2, matrix(relevance, target, component.index),
+            { name: "relevance", coloraxis: "coloraxis2", unit: "of the logit" }),
+    ] : []);
+}
+
+function colourBar(column, title, ink) {
+    const [left, right] = COLUMNS[column];
+    return {
+        orientation: "h", x: (left + right) / 2, xanchor: "center", y: 1, yanchor: "bottom", ypad: 4,
+        len: right - left, thickness: 7, outlinewidth: 0, nticks: 5, exponentformat: "power",
+        tickfont: { size: 11, color: ink.text }, title: { text: title, side: "top", font: { size: 13, color: ink.text } },
+    };
+}
+
+function axes(panel, rows, ink, view) {
+    const common = { gridcolor: ink.grid, zeroline: false, tickfont: { size: 11, color: ink.text }, ticks: "outside", ticklen: 3,
+        tickcolor: ink.grid, automargin: false };
+    const duration = panel.tensors.waveform.shape.at(-1) / panel.about.sampling_rate_hz;
+    const axes = {};
+    COLUMNS.forEach((domain, column) => {
+        axes[column ? `xaxis${column + 1}` : "xaxis"] = {
+            ...common, domain, anchor: yName(rows.length - 1, column), range: [0, duration], uirevision: view.time,
+            ...(column ? { matches: "x" } : {}), title: { text: "s from the window's start", font: { size: 11 }, standoff: 4 },
+        };
+    });
+    const firstRecorded = rows.findIndex((row) => row.recorded);
+    const frequencies = panel.tensors.frequencies_hz.values;
+    rows.forEach(({ recorded, domain }, row) => COLUMNS.forEach((_, column) => {
+        const name = yName(row, column);
+        const leader = yName(firstRecorded, column ? 1 : 0);
+        axes[axisKey(name)] = {
+            ...common, domain, anchor: column ? `x${column + 1}` : "x", visible: recorded, uirevision: view.height,
+            range: column ? [0, frequencies.at(-1)] : [-1.05, 1.05], nticks: 5,
+            showticklabels: column < 2, ...(recorded && name !== leader ? { matches: leader } : {}),
+            ...(column === 1 && recorded ? { title: { text: "Hz", font: { size: 11 }, standoff: 2 } } : {}),
+        };
+    }));
+    return axes;
+}
+
+/** Ranges that show all of a panel, as Plotly's relayout takes them. */
+export function wholeRanges(panel) {
+    const all = Object.entries(axes(panel, componentRows(panel), {}, {}));
+    return Object.fromEntries(all.map(([name, { range }]) => [`${name}.range`, range]));
+}
+
+function rowNames(rows, ink) {
+    return rows.map(({ letter, recorded, domain: [bottom, top] }) => ({
+        xref: "paper", yref: "paper", x: recorded ? 0.003 : 0.5, y: recorded ? top : (bottom + top) / 2, showarrow: false,
+        xanchor: recorded ? "left" : "center", yanchor: recorded ? "top" : "middle",
+        text: recorded ? `<b>${letter}</b>` : `<b>${letter}</b> was not recorded`, font: { size: recorded ? 15 : 12, color: ink.text },
+    }));
+}
+
+/** The event's span in s from the window's start, { start, end }; an end outside of the window is null. */
+export function eventSpan({ about, tensors }, { starttime, endtime }) {
+    const duration = tensors.waveform.shape.at(-1) / about.sampling_rate_hz;
+    const seconds = (time) => (Date.parse(time) - Date.parse(about.starttime)) / 1000;
+    const inside = (second) => (second >= 0 && second <= duration ? second : null);
+    return { start: inside(seconds(starttime)), end: inside(seconds(endtime)) };
+}
+
+function eventLines(panel, event, ink) {
+    const span = eventSpan(panel, event);
+    const marks = Object.entries(span).filter(([, second]) => second !== null);
+    // Over the maps a line needs a colour that is seen on all of Viridis and on white.
+    const line = (second, xref, color) => ({ type: "line", xref, yref: "paper", x0: second, x1: second, y0: 0, y1: 1,
+        line: { color, width: 1.5, dash: "dash" } });
+    return {
+        shapes: marks.flatMap(([, second]) => [line(second, "x", ink.mark), line(second, "x2", "#ffffff"), line(second, "x3", "#333333")]),
+        annotations: marks.map(([name, second]) => ({ xref: "x", yref: "paper", x: second, y: 1, yanchor: "bottom", showarrow: false,
+            text: `event ${name}`, font: { size: 11, color: ink.mark }, xanchor: name === "start" ? "right" : "left" })),
+    };
+}
+
+function gapShapes(panel, rows, ink) {
+    return rows.flatMap(({ recorded, index }, row) => recorded ? gaps(vector(panel.tensors.mask, index)).flatMap(([first, last]) =>
+        [0, 1, 2].map((column) => ({
+            type: "rect", xref: column ? `x${column + 1}` : "x", yref: `${yName(row, column)} domain`, y0: 0, y1: 1, layer: "above",
+            x0: first / panel.about.sampling_rate_hz, x1: (last + 1) / panel.about.sampling_rate_hz,
+            fillcolor: ink.gap, opacity: column ? 0.45 : 1, line: { width: 0 },
+        }))) : []);
+}
+
+/**
+ * Layout of a panel. `what` names the class of the relevance map; `view` says until when a zoom is kept:
+ * `time` for this event, `height` (frequency, amplitude) for the sitting.
+ */
+export function layout(panel, target, { event, what, ink, view }) {
+    const rows = componentRows(panel);
+    const { tensors, about } = panel;
+    const peak = largestMagnitude(tensors.relevance, target);
+    const lines = eventLines(panel, event, ink);
+    return {
+        ...axes(panel, rows, ink, view),
+        coloraxis: { cmin: 0, cmax: largestMagnitude(tensors.stft), colorscale: scale(VIRIDIS),
+            colorbar: colourBar(1, "STFT magnitude, as the network got it (linear)", ink) },
+        coloraxis2: { cmin: -peak, cmid: 0, cmax: peak, colorscale: scale(DIVERGING),
+            colorbar: colourBar(2, `Relevance for “${what}”`, ink) },
+        shapes: [...gapShapes(panel, rows, ink), ...lines.shapes],
+        annotations: [...rowNames(rows, ink), ...lines.annotations, {
+            xref: "paper", yref: "paper", x: COLUMNS[0][1] / 2, y: 1, yshift: 20, yanchor: "bottom", showarrow: false,
+            text: `Waveform (${about.unit})`, font: { size: 13, color: ink.text },
+        }],
+        margin: { l: 38, r: 8, t: 50, b: 34 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: ink.plot,
+        font: { family: ink.font, color: ink.text }, showlegend: false, dragmode: "zoom", hovermode: "closest", uirevision: view.time,
+        hoverlabel: { font: { family: ink.font, size: 12 } },
+    };
+}
+
+/** Plotly's settings: no toolbar (keys and the mouse do it), no link to anywhere. */
+export const CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, doubleClick: "reset", scrollZoom: true };

@@ -1,0 +1,261 @@
+/** The review page: asks the API for an event, draws it, records the decision, and asks for the next. */
+import { get, post } from "./api.js";
+import { decisionButtons, keyList, reasonBox, REASONS, toggleReason } from "./decision.js";
+import { h } from "./dom.js";
+import { className, eventHead } from "./header.js";
+import { listen } from "./keys.js";
+import { Lease } from "./lease.js";
+import { draw, fetchPanel, wholeWindow } from "./screen.js";
+import { inWords } from "./words.js";
+
+const ITEMS = "/api/v1/review-items";
+const page = document.getElementById("review");
+const part = (id) => document.getElementById(id);
+const site = Number(page.dataset.site);
+
+// What is on the screen. `change` is the class that waits for a reason; `typed` outlives every error.
+const now = { item: null, panels: [], panel: null, station: 0, target: 0, change: null, typed: "", counts: null };
+
+const lease = new Lease(Number(page.dataset.leaseS), (error) => trouble(
+    `You no longer hold this event: ${error.message} Your decision still counts if nobody else decides first.`));
+
+function setState(state) {
+    page.dataset.state = state;
+}
+
+function trouble(text) {
+    part("trouble").textContent = text;
+}
+
+/* ---- getting an event ---- */
+
+async function next(first = null) {
+    try {
+        const answer = first ? { item: await post(`${ITEMS}/${first}/take/`) } : await post(`${ITEMS}/next/`, { site });
+        now.counts = answer.counts ?? answer.item.counts;
+        await (answer.item ? show(answer.item) : showEmpty());
+    } catch (error) {
+        showFailure(error);
+    }
+}
+
+async function show(item) {
+    Object.assign(now, { item, panels: item.panels, station: 0, target: 0, change: null, typed: "" });
+    now.station = Math.max(0, item.panels.findIndex(({ station }) => station === item.event.station));
+    lease.hold(item.id);
+    part("rest").replaceChildren();
+    await showStation(now.station);
+    setState("ready");
+    part("event-name").focus({ preventScroll: true });
+    prefetch();
+}
+
+async function showStation(station) {
+    now.station = station;
+    now.panel = now.panels.length ? await fetchPanel(now.panels[station].url) : null;
+    now.target = Math.min(now.target, Math.max(0, (now.panel?.about.targets.length ?? 0) - 1));
+    await redraw();
+}
+
+/** The panel of the event that is likely to come next, so that it waits for nobody. */
+async function prefetch() {
+    const waiting = await get(`${ITEMS}/?site=${site}&state=open&page_size=3`).catch(() => ({ results: [] }));
+    const likely = waiting.results.find((row) => row.id !== now.item?.id && row.holder === null && !row.postponed_until);
+    if (!likely) return;
+    const item = await get(likely.url).catch(() => ({ panels: [] }));
+    item.panels.forEach(({ url }) => fetchPanel(url).catch(() => {}));
+}
+
+function showEmpty() {
+    lease.held = null;
+    now.item = null;
+    const name = page.dataset.siteName;
+    part("rest").replaceChildren(h("div", { class: "empty card" }, h("h1", {}, "Nothing is waiting for you"),
+        h("p", {}, progress(), ". Postponed events and those that others hold come back later. ",
+            "New questions come when a model disagrees with a label: ", h("code", {}, `python manage.py classify "${name}"`)),
+        h("p", {}, h("button", { type: "button", class: "primary", onclick: () => next() }, "Ask again"), " ",
+            h("a", { class: "button", href: `/sites/${site}/queue/` }, "Queue"))));
+    setState("empty");
+}
+
+function showFailure(error) {
+    trouble(error.message);
+    part("rest").replaceChildren(h("p", {}, h("button", { type: "button", onclick: () => { trouble(""); next(); } }, "Ask for the next event")));
+    setState("failed");
+}
+
+/* ---- drawing it ---- */
+
+function explained() {
+    return now.panel?.about.targets[now.target] ?? null;
+}
+
+function progress() {
+    return now.counts ? `${now.counts.done} reviewed, ${now.counts.open} left` : "";
+}
+
+function drawFrame() {
+    const stations = now.panels.length ? now.panels.map(({ station }) => station) : [now.item.event.station ?? "no station"];
+    const problems = now.panel?.about.problems ?? [];
+    part("event-head").replaceChildren(...eventHead(now.item, { stations, station: now.station, problems, onStation: showStation }));
+    part("buttons").replaceChildren(...decisionButtons(now.item, explained(), progress(),
+        { onClass: choose, onConfirm: confirm, onSkip: skip, onRelevance: turnRelevance, onKeys: showKeys }));
+    drawReasonBox();
+}
+
+function drawReasonBox() {
+    const box = part("reason-box");
+    box.hidden = now.change === null;
+    box.replaceChildren(...(box.hidden ? [] : reasonBox(now.item, now.change, now.typed,
+        { onReason: pickReason, onCancel: cancelChange })));
+}
+
+async function redraw() {
+    drawFrame();
+    if (!now.panel) {
+        window.Plotly.purge(part("plot"));
+        part("plot").replaceChildren(h("p", { class: "empty muted" }, "No panel is stored for this event: the model could not look at it. ",
+            "Why is said above; decide from the catalogue page, or skip."));
+        part("words").replaceChildren();
+        return;
+    }
+    part("words").replaceChildren(...inWords(now.panel, now.target, (code) => className(now.item, code)));
+    await draw(part("plot"), now.panel, now.target, { event: now.item.event, what: className(now.item, explained()),
+        view: { time: now.item.id, height: "sitting" } });
+}
+
+/* ---- deciding ---- */
+
+function choose(code) {
+    if (now.item.event.label === null || code === now.item.event.label) return decide(code, "");
+    now.change = code;
+    setState("reason");
+    drawReasonBox();
+    // Not into the field: the reasons have keys of their own.
+    part("reason-box").scrollIntoView({ block: "nearest" });
+    document.activeElement?.blur();
+    return undefined;
+}
+
+function confirm() {
+    if (now.item.event.label === null) return trouble("This event has no label that could be confirmed. Give it one with a class key.");
+    return decide(now.item.event.label, "");
+}
+
+function pickReason(text) {
+    now.typed = toggleReason(now.typed, text);
+    drawReasonBox();
+}
+
+function cancelChange() {
+    now.change = null;
+    setState("ready");
+    drawReasonBox();
+}
+
+function submitChange() {
+    if (now.change !== null) decide(now.change, now.typed.trim());
+}
+
+async function decide(code, reason) {
+    const { item } = now;
+    await leaving(async () => {
+        const { relabel } = await post(`${ITEMS}/${item.id}/decide/`, { event_class: code, reason, prediction: item.prediction?.id ?? null });
+        part("done").replaceChildren(...decided(item, relabel));
+    });
+}
+
+function skip() {
+    const { item } = now;
+    return leaving(async () => {
+        await post(`${ITEMS}/${item.id}/skip/`);
+        part("done").replaceChildren("Skipped ", h("a", { href: `/events/${item.event.id}/` }, h("bdi", {}, item.event.event_id)), "; it comes again later.");
+    });
+}
+
+/** Runs `action`, then goes on to the next event. On a refusal the event stays, with everything typed. */
+async function leaving(action) {
+    if (page.dataset.state === "busy") return;
+    const state = page.dataset.state;
+    const pressed = performance.now();
+    setState("busy");
+    trouble("");
+    try {
+        await action();
+    } catch (error) {
+        trouble(error.message);
+        setState(state);
+        return;
+    }
+    lease.held = null;
+    await next();
+    page.dataset.lastStepMs = String(Math.round(performance.now() - pressed));
+}
+
+function decided(item, relabel) {
+    const words = relabel.from_class === relabel.to_class
+        ? `${className(item, relabel.to_class)} confirmed`
+        : `${relabel.from_class ? className(item, relabel.from_class) : "no label"} → ${className(item, relabel.to_class)} recorded`;
+    return [h("span", { "data-decision": relabel.sequence }, h("bdi", {}, item.event.event_id), `: ${words}, `,
+        h("a", { href: `/events/${item.event.id}/#relabel-${relabel.sequence}` }, `#${relabel.sequence}`))];
+}
+
+/* ---- looking ---- */
+
+function turnRelevance() {
+    if (!now.panel) return;
+    const { targets } = now.panel.about;
+    if (targets.length < 2) return trouble(`Only ${className(now.item, targets[0])} is explained: prediction and label are the same.`);
+    now.target = (now.target + 1) % targets.length;
+    redraw();
+}
+
+function nextStation() {
+    if (now.panels.length > 1) showStation((now.station + 1) % now.panels.length);
+}
+
+function showWhole() {
+    if (now.panel) wholeWindow(part("plot"), now.panel);
+}
+
+function showKeys() {
+    const lines = keyList(now.item).flatMap(([key, meaning]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, meaning)]);
+    part("keys").replaceChildren(h("h2", { id: "keys-title" }, "Keys"), h("dl", {}, lines),
+        h("form", { method: "dialog" }, h("button", {}, "Close")));
+    part("keys").showModal();
+}
+
+/* ---- keys ---- */
+
+function bindings() {
+    if (part("keys").open) return {};
+    const state = page.dataset.state;
+    if (state === "reason") {
+        const reasons = REASONS.map(({ key, text }) => [key, () => pickReason(text)]);
+        return { ...classKeys(), ...Object.fromEntries(reasons), Enter: submitChange, Escape: cancelChange, "?": showKeys };
+    }
+    if (state !== "ready") return { "?": showKeys };
+    return { ...classKeys(), Enter: confirm, s: skip, r: turnRelevance, t: nextStation, 0: showWhole,
+        "?": showKeys };
+}
+
+function classKeys() {
+    return Object.fromEntries(now.item.classes.map(({ key, code }) => [key, () => choose(code)]));
+}
+
+part("reason-box").addEventListener("submit", (event) => {
+    event.preventDefault();
+    submitChange();
+});
+part("reason-box").addEventListener("input", (event) => {
+    now.typed = event.target.value;
+});
+part("reason-box").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") cancelChange();
+});
+addEventListener("themechange", () => now.item && redraw());
+// Back from the browser's memory, the event may be somebody else's by now.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+
+listen(bindings);
+next(page.dataset.item || null);

@@ -1,0 +1,37 @@
+/** Puts a panel on the screen, in the colours of the moment. */
+import { decodePanel } from "./panel.js";
+import { getBytes } from "./api.js";
+import { CONFIG, layout, traces, wholeRanges } from "./plots.js";
+
+const kept = new Map();
+const MOST_KEPT = 24;
+
+/** The panel at `url`, fetched once: its bytes never change. */
+export function fetchPanel(url) {
+    if (!kept.has(url)) {
+        if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value);
+        const panel = getBytes(url).then(decodePanel);
+        panel.catch(() => kept.delete(url));
+        kept.set(url, panel);
+    }
+    return kept.get(url);
+}
+
+/** Colours of the page as it looks now. */
+export function ink() {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+    return { text: colour("text"), line: colour("text"), grid: colour("line"), plot: colour("surface"), mark: colour("accent"),
+        gap: colour("line"), font: colour("font") };
+}
+
+/** Draws `panel` into `element`; `target` is the index of the class whose relevance is shown. Resolves when drawn. */
+export function draw(element, panel, target, { event, what, view }) {
+    const colours = ink();
+    return window.Plotly.react(element, traces(panel, target, colours), layout(panel, target, { event, what, ink: colours, view }), CONFIG);
+}
+
+/** Back to the whole window and every frequency. */
+export function wholeWindow(element, panel) {
+    return window.Plotly.relayout(element, wholeRanges(panel));
+}

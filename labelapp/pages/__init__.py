@@ -1,0 +1,16 @@
+"""The pages: thin views that read, and render a template. What changes something goes through the API."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, JsonResponse
+
+from labelapp.pages.catalogue import event, events, sites
+from labelapp.pages.learning import model, models, run, runs
+from labelapp.pages.review import queue, review
+
+__all__ = ["event", "events", "healthz", "model", "models", "queue", "review", "run", "runs", "sites"]
+
+
+@login_not_required
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Says that the web process answers; no login, no database."""
+    return JsonResponse({"status": "ok"})

@@ -1,0 +1,73 @@
+"""Sites, the catalogue of one, and the page of an event."""
+
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from labelapp.catalogue.models import Event, Site
+from labelapp.catalogue.selectors import catalogue_events
+from labelapp.pages.filters import EventFilters
+from labelapp.pages.site import for_viewers, get_site, page_of, site_page
+from labelapp.review.models import Relabel, ReviewItem
+from labelapp.review.selectors import history
+
+
+def count(rows: QuerySet[Any]) -> Coalesce:
+    """How many of `rows` belong to the outer site, as a subquery: joined counts would multiply."""
+    own = rows.filter(site=OuterRef("pk")).order_by().values("site")
+    return Coalesce(Subquery(own.annotate(n=Count("pk")).values("n")), 0)
+
+
+@for_viewers
+def sites(request: HttpRequest) -> HttpResponse:
+    rows = Site.objects.select_related("active_model").annotate(
+        events_count=count(Event.objects.all()),
+        waiting_count=count(ReviewItem.objects.filter(state=ReviewItem.State.OPEN)),
+        decision_count=count(Relabel.objects.all()),
+    )
+    return render(request, "sites.html", {"sites": rows, "page_name": "sites"})
+
+
+def listed_events(site: Site) -> QuerySet[Event]:
+    """A site's events with the newest prediction, whether they wait for review, and whether an expert decided."""
+    items = ReviewItem.objects.filter(event=OuterRef("pk"), state=ReviewItem.State.OPEN)
+    decisions = Relabel.objects.filter(event=OuterRef("pk"))
+    return catalogue_events(site).annotate(is_waiting=Exists(items), is_reviewed=Exists(decisions))
+
+
+@for_viewers
+def events(request: HttpRequest, site_id: int) -> HttpResponse:
+    site = get_site(site_id)
+    filters = EventFilters(request.GET, site=site)
+    page = page_of(request, filters.apply(listed_events(site)))
+    classes = {event_class.code: event_class for event_class in site.classes.all()}
+    rows = [{"event": event, "predicted": classes.get(event.predicted_class)} for event in page.object_list]
+    return site_page(request, "events", site, filters=filters, page=page, rows=rows)
+
+
+@for_viewers
+def event(request: HttpRequest, event_id: int) -> HttpResponse:
+    known = Event.objects.select_related("site__active_model", "label", "catalogue_label", "station")
+    row = get_object_or_404(known, pk=event_id)
+    return site_page(
+        request,
+        "event",
+        row.site,
+        event=row,
+        history=history(row).select_related("prediction__event_class"),
+        predictions=row.predictions.select_related("event_class", "model"),
+        observations=row.observations.select_related("station"),
+        item=row.review_items.filter(state=ReviewItem.State.OPEN).first(),
+        **neighbours(row),
+    )
+
+
+def neighbours(event: Event) -> dict[str, Event | None]:
+    """The events of the site just before and just after, in the order of the catalogue."""
+    others = Event.objects.filter(site=event.site)
+    earlier = Q(starttime__lt=event.starttime) | Q(starttime=event.starttime, pk__lt=event.pk)
+    later = Q(starttime__gt=event.starttime) | Q(starttime=event.starttime, pk__gt=event.pk)
+    return {"before": others.filter(earlier).last(), "after": others.filter(later).first()}
