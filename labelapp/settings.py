@@ -1,6 +1,6 @@
 """Every setting, read from the environment once; a bad value stops the start and names itself.
 
-The embedded default needs no server: SQLite, a broker that is a folder, files below SEISLOOP_HOME.
+The embedded default needs no server: SQLite, a broker inside the process, files below SEISLOOP_HOME.
 DATABASE_URL and REDIS_URL switch to PostgreSQL and Redis.
 """
 
@@ -97,6 +97,8 @@ def words(name: str, default: str) -> list[str]:
 
 HOME = home_folder()
 PORT = number("SEISLOOP_PORT", 8000, 1, 65535)
+# Where `serve` listens; nobody else's business unless said otherwise.
+BIND = os.environ.get("SEISLOOP_BIND", "").strip() or "127.0.0.1"
 SECRET_KEY = secret_key(HOME)
 DEBUG = switch("SEISLOOP_DEBUG", False)
 # Where the site is reached over HTTPS, cookies must not travel without it.
@@ -159,6 +161,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
             ],
+            "libraries": {"seisloop": "labelapp.pages.tags"},
         },
     },
 ]
@@ -258,16 +261,10 @@ SPECTACULAR_SETTINGS = {
 
 REDIS_URL = redis_url()
 EMBEDDED = not REDIS_URL
-BROKER_FOLDER = HOME / "broker"
 if EMBEDDED:
-    CELERY_BROKER_URL = "filesystem://"
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(BROKER_FOLDER),
-        "data_folder_out": str(BROKER_FOLDER),
-        "control_folder": str(BROKER_FOLDER / "control"),
-        "polling_interval": 0.2,
-    }
-    BROKER_FOLDER.mkdir(exist_ok=True)
+    # Inside one process: queued runs are rows, which the worker of `manage.py serve` finds by itself.
+    CELERY_BROKER_URL = "memory://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
 else:
     CELERY_BROKER_URL = REDIS_URL
     # Longer than the longest job: a shorter one hands a living job out again.

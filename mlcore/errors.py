@@ -9,6 +9,10 @@ class UnreadableRecording(SeisloopError):
     """A file is missing, is no recording, or is broken."""
 
 
+class NotARecording(UnreadableRecording):
+    """A file is of no format known to hold recordings."""
+
+
 class UnusableWaveform(SeisloopError):
     """A waveform was read, but cannot serve: wrong rate, too short, too many gaps."""
 

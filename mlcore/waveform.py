@@ -22,7 +22,7 @@ import obspy
 from obspy import UTCDateTime
 from obspy.core.util.base import ENTRY_POINTS, buffered_load_entry_point
 
-from mlcore.errors import UnreadableRecording, UnusableWaveform
+from mlcore.errors import NotARecording, UnreadableRecording, UnusableWaveform
 from mlcore.preprocessing import preprocess
 from mlcore.traces import Segment, TraceHeader, Waveform, assemble, header_of, iso, same_rate, stretches
 
@@ -240,7 +240,7 @@ def _format_of(plain: Path, path: Path) -> str:
             # A format's own check may stumble over another format's bytes; then it is not this format.
             except Exception:  # noqa: BLE001, S112
                 continue
-    raise UnreadableRecording(f"{path}: is no recording in a known format. Convert it to miniSEED, or unpack it first.")
+    raise NotARecording(f"{path}: is no recording in a known format. Convert it to miniSEED, or unpack it first.")
 
 
 def _require_file(path: Path) -> None:

@@ -1,13 +1,16 @@
 """When the machine works: a Run is one long job, from the asking to its end."""
 
-from datetime import timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
 from labelapp.catalogue.models import ModelVersion, Site
+
+CHECKPOINTS = settings.HOME / "checkpoints"
 
 
 class Run(models.Model):
@@ -48,6 +51,8 @@ class Run(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    # At the pace so far.
+    ends_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -59,10 +64,27 @@ class Run(models.Model):
     def __str__(self):
         return f"run {self.pk} ({self.get_kind_display()}, {self.site})"
 
+    def get_absolute_url(self) -> str:
+        return reverse("run", args=[self.pk])
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """What a killed run goes on from; on the worker's disk."""
+        return CHECKPOINTS / f"run-{self.pk}"
+
+    @property
+    def can_be_cancelled(self) -> bool:
+        """Whether there is work to stop, or work that would go on."""
+        return self.state in {self.State.QUEUED, self.State.RUNNING, self.State.INTERRUPTED}
+
+    @property
+    def can_be_resumed(self) -> bool:
+        """Whether it ended before its work did."""
+        return self.state in {self.State.INTERRUPTED, self.State.FAILED, self.State.CANCELLED}
+
     @property
     def time_left_s(self) -> float | None:
         """Seconds until the end at the pace so far; None where that cannot be said."""
-        if self.state != self.State.RUNNING or self.progress <= 0 or self.started_at is None:
+        if self.state != self.State.RUNNING or self.ends_at is None:
             return None
-        elapsed: timedelta = timezone.now() - self.started_at
-        return elapsed.total_seconds() * (1 - self.progress) / self.progress
+        return max(0.0, (self.ends_at - timezone.now()).total_seconds())

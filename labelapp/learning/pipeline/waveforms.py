@@ -1,0 +1,80 @@
+"""What a station recorded in a time span, and the window of an event at a station: one rule for all who need one."""
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from labelapp.catalogue.models import Observation, Recording, Station
+from labelapp.learning.pipeline.ingesting import checksum
+from mlcore.config import Recipe
+from mlcore.datasets import EDGE_S, LabelledWindow, labelled_window
+from mlcore.errors import UnreadableRecording, UnusableWaveform
+from mlcore.waveform import Waveform, read
+
+
+def read_span(station: Station, starttime: datetime, endtime: datetime, components: tuple[str, ...]) -> Waveform:
+    """What a station recorded from `starttime` to `endtime`, from however many files, gaps masked.
+
+    Raises UnusableWaveform where nothing was recorded, UnreadableRecording where a file is gone or has changed.
+    """
+    paths = []
+    for recording in recordings_covering(station, starttime, endtime):
+        require_unchanged(recording)
+        paths.append(recording.path)
+    if not paths:
+        raise UnusableWaveform(
+            f"{station} has no recording between {starttime:%Y-%m-%dT%H:%M:%SZ} and {endtime:%Y-%m-%dT%H:%M:%SZ}. "
+            "Ingest one that covers this time."
+        )
+    return read(paths, station=station.seed_id, starttime=starttime, endtime=endtime, components=components)
+
+
+def recordings_covering(station: Station, starttime: datetime, endtime: datetime) -> list[Recording]:
+    """Recordings that hold anything of a station in a span, by path."""
+    traces = station.traces.filter(starttime__lte=endtime, endtime__gte=starttime)
+    return list(Recording.objects.filter(traces__in=traces).distinct().order_by("path"))
+
+
+def observation_window(observation: Observation, recipe: Recipe) -> LabelledWindow:
+    """The window that stands for an event at a station, with room around it for training to move it.
+
+    Training, classification and display all come here, so that they see the same samples.
+    Raises UnusableWaveform or UnreadableRecording where there is none.
+    """
+    preprocessing, margin_s = recipe.preprocessing, recipe.training.time_shift_s
+    beyond = timedelta(seconds=preprocessing.window_s + margin_s + EDGE_S)
+    waveform = read_span(
+        observation.station, observation.starttime - beyond, observation.endtime + beyond, preprocessing.components
+    )
+    event = observation.event
+    return labelled_window(
+        waveform,
+        event_id=str(event.pk),
+        label=event.label.code if event.label else "",
+        starttime=observation.starttime,
+        endtime=observation.endtime,
+        preprocessing=preprocessing,
+        margin_s=margin_s,
+    )
+
+
+def require_unchanged(recording: Recording) -> None:
+    """Raises UnreadableRecording where the file is gone, or no longer what was ingested."""
+    try:
+        facts = Path(recording.path).stat()
+    except OSError as error:
+        raise UnreadableRecording(
+            f"{recording.path} was ingested on {recording.ingested_at:%Y-%m-%d} and cannot be found now: "
+            f"{error.strerror}. Bring it back, or ingest it from where it is."
+        ) from error
+    if facts.st_size != recording.size_bytes or _checksum(recording.path, facts.st_mtime_ns) != recording.sha256:
+        raise UnreadableRecording(
+            f"{recording.path} has changed since it was ingested on {recording.ingested_at:%Y-%m-%d}. "
+            "Bring the old content back, or ingest it again."
+        )
+
+
+@lru_cache(maxsize=100_000)
+def _checksum(path: str, modified_ns: int) -> str:
+    """A file's checksum, computed once for each time that it was written."""
+    return checksum(Path(path))

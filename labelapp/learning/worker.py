@@ -1,0 +1,100 @@
+"""The Celery worker inside `manage.py serve`, and the watch that every worker keeps over runs."""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from labelapp.celery import app
+from labelapp.learning.claims import (
+    MAX_ATTEMPTS,
+    interrupt,
+    mark_runs_of_ended_processes,
+    mark_silent_runs,
+    runs_of_this_process,
+)
+from labelapp.learning.models import CHECKPOINTS, Run
+from labelapp.learning.services import resume_run
+from labelapp.learning.tasks import TASKS
+from labelapp.learning.tracking import stopping
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.5
+
+
+def start() -> None:
+    """Start the worker in threads of this process, and take up what an earlier one left behind."""
+    stopping.clear()
+    mark_runs_of_ended_processes()
+    resume_leftovers()
+    drop_checkpoints_of_done_runs()
+    worker = app.Worker(
+        pool="threads",
+        concurrency=1,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+        loglevel="WARNING",
+        redirect_stdouts=False,
+    )
+    threading.Thread(target=worker.start, name="worker", daemon=True).start()
+    threading.Thread(target=_feed, name="worker feed", daemon=True).start()
+
+
+def stop(within_s: float = 1.5) -> None:
+    """Ask the running job to stop, wait a moment for it, and say of a job that did not that it was interrupted."""
+    stopping.set()
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline and runs_of_this_process().exists():
+        time.sleep(0.05)
+    for run in runs_of_this_process():
+        interrupt(run, "Its worker was stopped. It goes on when a worker is back, or resume it.")
+
+
+def resume_leftovers() -> int:
+    """Queue again what was interrupted, unless so often that the job itself is suspect; returns how many."""
+    left = Run.objects.filter(state=Run.State.INTERRUPTED, attempt__lt=MAX_ATTEMPTS)
+    return len([resume_run(run=run) for run in left])
+
+
+def drop_checkpoints_of_done_runs() -> None:
+    """A checkpoint serves until its run is done."""
+    for folder in CHECKPOINTS.glob("run-*"):
+        if not Run.objects.exclude(state=Run.State.DONE).filter(pk=folder.name.removeprefix("run-")).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def watch_over_runs() -> None:
+    """Look for silent runs now and then, in a thread of this process."""
+    threading.Thread(target=_repeat, args=(mark_silent_runs, settings.HEARTBEAT_S), name="watch", daemon=True).start()
+
+
+def _feed() -> None:
+    """Give the worker of this process every queued run, whichever process asked for it."""
+    given: set[tuple[int, int]] = set()
+
+    def give() -> None:
+        queued = Run.objects.filter(state=Run.State.QUEUED).order_by("created_at", "pk")
+        for pk, kind, attempt in queued.values_list("pk", "kind", "attempt"):
+            if (pk, attempt) not in given:
+                TASKS[kind].delay(pk)
+                given.add((pk, attempt))
+
+    _repeat(give, LOOK_EVERY_S)
+
+
+def _repeat(look: Callable[[], object], pause_s: float) -> None:
+    """Call `look` until the worker must go; a database that is away for a while ends nothing."""
+    while not stopping.is_set():
+        try:
+            look()
+        except DatabaseError:
+            logger.warning("the database did not answer", exc_info=True)
+        connections.close_all()
+        time.sleep(pause_s)
