@@ -9,6 +9,50 @@ from tests.environment import DATA
 MORNING = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, tmp_path_factory):
+    """SQLite in a file, as in use: threads that share a database in memory lock each other out at once."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flush_lifts_the_ledgers_triggers():
+    """Transactional tests end by emptying every table, which the ledger refuses and which removes the roles.
+
+    The triggers themselves know no exception: here they are dropped for the emptying and made again.
+    """
+    from django.apps import apps
+    from django.db import connection
+    from django.test import TransactionTestCase
+
+    from labelapp.catalogue.roles import make_roles
+    from labelapp.review import triggers
+
+    empty_every_table = TransactionTestCase._fixture_teardown
+
+    def teardown(test_case):
+        triggers.remove(connection)
+        try:
+            empty_every_table(test_case)
+            make_roles(apps)
+        finally:
+            triggers.install(connection)
+
+    TransactionTestCase._fixture_teardown = teardown
+    yield
+    TransactionTestCase._fixture_teardown = empty_every_table
+
+
+@pytest.fixture(autouse=True)
+def static_files_by_their_plain_names(settings):
+    """Pages name files by the checksums that `collectstatic` wrote down; the tests have not run it."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
 @pytest.fixture
 def site(db):
     from labelapp.catalogue.services import create_site
