@@ -1,15 +1,15 @@
 """A Seisloop of its own in a folder: commands, a server, the REST API."""
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+
+import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,10 +77,11 @@ class Home:
         for _ in range(int(patience_s * 5)):
             assert server.poll() is None, f"the server ended:\n{log.read_text()}"
             try:
-                with urllib.request.urlopen(f"{self.address}/healthz", timeout=2):
+                if requests.get(f"{self.address}/healthz", timeout=2).ok:
                     return
-            except OSError:
-                time.sleep(0.2)
+            except requests.ConnectionError:
+                pass
+            time.sleep(0.2)
         raise AssertionError(f"no answer from the server:\n{log.read_text()}")
 
     def make_user(self, name: str, group: str) -> None:
@@ -94,12 +95,8 @@ class Home:
 
     def rest(self, path: str, token: str | None = None, body: dict | None = None):
         """GET, or POST where there is a body. JSON in and out; other types come as text."""
-        request = urllib.request.Request(f"{self.address}/api/v1/{path}", method="GET" if body is None else "POST")
-        if token:
-            request.add_header("Authorization", f"Token {token}")
-        if body is not None:
-            request.add_header("Content-Type", "application/json")
-            request.data = json.dumps(body).encode()
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            content = answer.read()
-            return json.loads(content) if "json" in answer.headers["Content-Type"] and content else content
+        headers = {"Authorization": f"Token {token}"} if token else {}
+        method = "GET" if body is None else "POST"
+        answer = requests.request(method, f"{self.address}/api/v1/{path}", headers=headers, json=body, timeout=60)
+        assert answer.ok, answer.text
+        return answer.json() if "json" in answer.headers["Content-Type"] else answer.text

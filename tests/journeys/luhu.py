@@ -2,6 +2,7 @@
 
 import csv
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def write_luhu_catalogue(published: Path, out: Path) -> Path:
         trace = obspy.read(published / f"Luhu.2020.088.13.sac.{name}")[0]
         events += [(start, end, code) for start, end in occurrences(trace)]
     events.sort()
-    for (_, before, _), (after, _, _) in zip(events[:-1], events[1:], strict=True):
+    for (_, before, _), (after, _, _) in list(pairwise(events)):
         middle = before + (after - before) / 2
         if after - before > timedelta(minutes=1):
             events.append((middle, middle + timedelta(seconds=15), "noise"))

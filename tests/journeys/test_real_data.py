@@ -74,7 +74,7 @@ def decide_first_disagreement(home, site):
             "prediction": item["prediction"]["id"],
         },
     )
-    exported = home.rest(f"catalogue.csv?site={site_id}", token).decode()
+    exported = home.rest(f"catalogue.csv?site={site_id}", token)
     return item["event"]["event_id"], item["prediction"]["event_class"], list(csv.DictReader(exported.splitlines()))
 
 
