@@ -1,0 +1,124 @@
+"""Catalogues as CSV: which event was seen at which station, in which file, when, and what it is called.
+
+One row per event and station. Columns, by their header, in any order; others are ignored:
+
+    event_id                  what joins an event's stations
+    event_class               its label
+    file                      the recording, relative to the waveform folder
+    network station location  optional where the file holds one station
+    the time span, first of:  starttime endtime · onset duration_s · trace_start trace_end; without any, all of the file
+
+Times are ISO 8601; without an offset they are taken as UTC.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+
+from mlcore.errors import BadConfiguration
+
+REQUIRED = ("event_id", "event_class", "file")
+SPANS = (("starttime", "endtime"), ("onset", "duration_s"), ("trace_start", "trace_end"))
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """An event at one station. Without times, the whole of the file is meant."""
+
+    event_id: str
+    event_class: str
+    file: str
+    station: str | None = None  # NET.STA or NET.STA.LOC; None: whatever the file holds
+    starttime: datetime | None = None
+    endtime: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that could not be used, and why."""
+
+    item: str
+    reason: str
+
+    def to_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def read_catalogue(path: Path | str) -> tuple[list[CatalogueEntry], list[Skipped]]:
+    """Entries of a catalogue, and the rows that make no sense.
+
+    Raises BadConfiguration where the file cannot be read or lacks a column that is needed.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            _require_columns(path, reader.fieldnames or [])
+            rows = [
+                {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)} for row in reader
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadConfiguration(f"{path} cannot be read as CSV: {error}. Give a UTF-8 file with a header.") from error
+    entries, skipped = [], []
+    for line, row in enumerate(rows, start=2):
+        try:
+            entries.append(_entry(row))
+        except ValueError as error:
+            skipped.append(Skipped(f"row {line} ({row['event_id'] or 'no event_id'})", str(error)))
+    return entries, skipped
+
+
+def _require_columns(path: Path | str, columns: Sequence[str]) -> None:
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        raise BadConfiguration(
+            f"{path} has columns {', '.join(columns) or '(none)'}, but a catalogue needs {', '.join(REQUIRED)}: "
+            f"{', '.join(missing)} missing. Name the columns in the first line."
+        )
+
+
+def _entry(row: Mapping[str, str]) -> CatalogueEntry:
+    """Raises ValueError saying what is wrong with the row."""
+    for name in REQUIRED:
+        if not row[name]:
+            raise ValueError(f"{name} is empty; every row needs {', '.join(REQUIRED)}")
+    file = PurePosixPath(row["file"])
+    if file.is_absolute() or ".." in file.parts:
+        raise ValueError(f"file {row['file']!r} leads out of the waveform folder; give a path below it")
+    starttime, endtime = _span(row)
+    return CatalogueEntry(row["event_id"], row["event_class"], row["file"], _station(row), starttime, endtime)
+
+
+def _station(row: Mapping[str, str]) -> str | None:
+    network, station, location = (row.get(name, "") for name in ("network", "station", "location"))
+    if not station:
+        return None
+    return f"{network}.{station}.{location}" if location else f"{network}.{station}"
+
+
+def _span(row: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
+    for first, second in SPANS:
+        if row.get(first) and row.get(second):
+            start = _time(first, row[first])
+            end = start + _duration(row[second]) if second == "duration_s" else _time(second, row[second])
+            if end <= start:
+                raise ValueError(f"{second} {row[second]} ends before {first} {row[first]}; exchange or mend them")
+            return start, end
+    return None, None
+
+
+def _time(column: str, text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{column} is {text!r}, but must be a time such as 2026-03-01T06:00:00Z") from error
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        duration = timedelta(seconds=float(text))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"duration_s is {text!r}, but must be a number of seconds") from error
+    return duration
