@@ -3,6 +3,7 @@
 Layers are plain modules (no BatchNorm, no functional pooling), so that LRP-ε finds a rule for each of them.
 """
 
+import torch
 from torch import Tensor, nn
 
 from mlcore.config import Network
@@ -36,6 +37,18 @@ class STFTClassifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.pool(self.features(x))  # (batch, last width, FREQUENCY_CELLS, 1)
         return self.head(y)  # type: ignore[no-any-return]  # no softmax: relevance starts from the logits
+
+    @torch.no_grad()
+    def fit_scale(self, inputs: Tensor) -> None:
+        """Before training: scale the untrained weights so that `inputs` (n, …) reach the head at order one.
+
+        STFT magnitudes of windows within ±1 are of order 0.01, and would fade. ReLU layers without bias pass a factor
+        on, so each convolution takes an equal part of it.
+        """
+        convolutions = [module for module in self.features.modules() if isinstance(module, nn.Conv2d)]
+        size = inputs.square().mean().sqrt()
+        for convolution in convolutions if size > 0 else []:
+            convolution.weight.mul_(size ** (-1 / len(convolutions)))
 
 
 def conv_block(before: int, after: int) -> nn.Sequential:

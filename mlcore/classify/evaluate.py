@@ -1,0 +1,108 @@
+"""How well a classifier does on labelled events. The unit is the event: its stations' probabilities are averaged.
+
+python -m mlcore.classify.evaluate MODEL_DIR --catalogue CSV --waveforms DIR [--unseen] [--predictions]
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore.classify.command import print_json, run, show_progress
+from mlcore.classify.predict import Classifier, combine_stations
+from mlcore.datasets import EventWindows, load_event_windows, read_catalogue
+from mlcore.metrics import classification_report
+
+
+@dataclass(frozen=True)
+class EventPrediction:
+    """What a classifier says of one event, all stations together."""
+
+    event_id: str
+    label: str
+    predicted: str
+    probabilities: dict[str, float]
+    stations: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "label": self.label,
+            "predicted": self.predicted,
+            "probability": self.probabilities[self.predicted],
+            "probabilities": self.probabilities,
+            "stations": list(self.stations),
+        }
+
+
+def predict_events(classifier: Classifier, windows: EventWindows) -> list[EventPrediction]:
+    """One prediction per event, in the order in which events first appear."""
+    probabilities = classifier.predict(windows.windows).probabilities
+    rows: dict[str, list[int]] = {}
+    for row, event in enumerate(windows.event_ids):
+        rows.setdefault(event, []).append(row)
+    return [_prediction(classifier.classes, windows, probabilities, chosen) for chosen in rows.values()]
+
+
+def evaluate_events(classifier: Classifier, windows: EventWindows) -> dict[str, Any]:
+    """The figures of `classification_report` per event, with the number of events and windows.
+
+    Events whose label the model does not know are counted under `unknown_labels` and left out.
+    """
+    known = [i for i, label in enumerate(windows.labels) if label in classifier.classes]
+    unknown = [windows.labels[i] for i in range(len(windows)) if windows.labels[i] not in classifier.classes]
+    return report_on(predict_events(classifier, windows.select(known)), classifier.classes, len(known), unknown)
+
+
+def report_on(
+    predictions: Sequence[EventPrediction], classes: Sequence[str], windows: int, unknown: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The report of some events' predictions."""
+    report = classification_report([p.label for p in predictions], [p.predicted for p in predictions], classes)
+    counts = {"events": len(predictions), "windows": windows}
+    return {**counts, **report, "unknown_labels": {label: unknown.count(label) for label in sorted(set(unknown))}}
+
+
+def _prediction(
+    classes: Sequence[str], windows: EventWindows, probabilities: NDArray[np.float64], rows: list[int]
+) -> EventPrediction:
+    combined = combine_stations(probabilities[rows])
+    return EventPrediction(
+        event_id=windows.event_ids[rows[0]],
+        label=windows.labels[rows[0]],
+        predicted=classes[int(combined.argmax())],
+        probabilities={name: float(p) for name, p in zip(classes, combined, strict=True)},
+        stations=tuple(windows.stations[row] for row in rows),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m mlcore.classify.evaluate", description=__doc__.split("\n")[0])
+    parser.add_argument("model_dir")
+    parser.add_argument("--catalogue", required=True, help="CSV; columns as mlcore.catalogues says")
+    parser.add_argument("--waveforms", required=True, help="the folder that the catalogue's file column starts from")
+    parser.add_argument("--unseen", action="store_true", help="only events that did not train or validate the model")
+    parser.add_argument("--predictions", action="store_true", help="add every event's prediction")
+    options = parser.parse_args(arguments)
+
+    classifier = Classifier.from_directory(options.model_dir)
+    entries, unreadable = read_catalogue(options.catalogue)
+    seen = {e for e, side in classifier.description.get("splits", {}).items() if side != "test"}
+    if options.unseen:
+        entries = [entry for entry in entries if entry.event_id not in seen]
+    windows, skipped = load_event_windows(
+        entries, options.waveforms, classifier.recipe.preprocessing, progress=show_progress
+    )
+    report = evaluate_events(classifier, windows)
+    report["events_seen_in_training"] = len(seen & set(windows.event_ids))
+    report["skipped"] = [item.to_dict() for item in [*unreadable, *skipped]]
+    if options.predictions:
+        report["predictions"] = [p.to_dict() for p in predict_events(classifier, windows)]
+    print_json(report)
+
+
+if __name__ == "__main__":
+    run(main)
