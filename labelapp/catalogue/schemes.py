@@ -1,7 +1,7 @@
 """Classification schemes: the classes of a site, by default those of Jiang et al., or read from a file.
 
 A file is TOML (`[[classes]]` tables), JSON (a list, or an object with `classes`) or CSV (a header line), with
-code, name, colour, key and quakeml_type for each class. Name, colour, key and type may be left out.
+code, name, colour, key and quakeml_type for each class. All but the code may be left out.
 """
 
 import csv
@@ -101,7 +101,9 @@ def _class(number: int, row: Mapping[str, Any]) -> ClassFacts:
     code = given.get("code", "")
     if not code:
         raise Invalid(f"Class {number + 1} has no code.")
-    defaults = {"name": code.replace("_", " ").capitalize(), "colour": PALETTE[number], "key": str(number + 1)}
+    words = code.replace("_", " ")
+    defaults = {"name": words.capitalize(), "colour": PALETTE[number], "key": str(number + 1)}
+    defaults["quakeml_type"] = words if words in QUAKEML_TYPES else "other event"
     facts = ClassFacts(**{**defaults, **given})
     if facts.quakeml_type not in QUAKEML_TYPES:
         raise Invalid(
