@@ -75,6 +75,8 @@ def network_inputs(windows: NDArray[np.floating], recipe: Recipe) -> Tensor:
     wanted = (len(recipe.preprocessing.components), recipe.preprocessing.window_samples)
     if windows.ndim != 3 or windows.shape[1:] != wanted:
         raise ValueError(f"windows have shape {windows.shape}, but the recipe asks for (n, {wanted[0]}, {wanted[1]}).")
+    if not len(windows):  # the Fourier transform of nothing is refused; its shape is not
+        return network_inputs(np.zeros((1, *wanted)), recipe)[:0]
     inputs = stft_magnitude(torch.as_tensor(windows, dtype=torch.float32), recipe.preprocessing)
     return inputs.contiguous(memory_format=torch.channels_last)
 
@@ -112,3 +114,10 @@ def classes_and_recipe(description: Mapping[str, Any]) -> tuple[list[str], Recip
             "Restore it from where it was saved."
         )
     return names, Recipe.from_dict(description.get("recipe", {}))
+
+
+if __name__ == "__main__":
+    from mlcore.classify.command import run
+    from mlcore.classify.predict_command import main  # here, for it imports Classifier from this module
+
+    run(main)
