@@ -33,8 +33,10 @@ def _can_work(site: Site, kind: str, given: Mapping[str, Any]) -> None:
             raise Invalid(f"{site} has no labelled event to learn from. Import a catalogue first.")
     elif "model" not in given and site.active_model_id is None:
         raise Invalid(f"{site} has no active model. Train one, or promote one on its page, or name one.")
-    if "start" in given and "end" in given and given["start"] >= given["end"]:
-        raise Invalid(f"The span starts at {given['start']} and ends at {given['end']}. Give a start before the end.")
+    if "starttime" in given and "endtime" in given and given["starttime"] >= given["endtime"]:
+        raise Invalid(
+            f"The span starts at {given['starttime']} and ends at {given['endtime']}. Give a start before the end."
+        )
 
 
 def _whole(low: int, high: int) -> Check:
@@ -75,5 +77,5 @@ def _time(site: Site, name: str, value: Any) -> str:
 CHECKS: dict[str, dict[str, Check]] = {
     Run.Kind.TRAIN: {"epochs": _whole(1, 10_000), "seed": _whole(0, 2**31 - 1), "then_classify": _yes_or_no},
     Run.Kind.CLASSIFY: {"model": _model, "explain_all": _yes_or_no},
-    Run.Kind.DETECT: {"model": _model, "start": _time, "end": _time, "explain_all": _yes_or_no},
+    Run.Kind.DETECT: {"model": _model, "starttime": _time, "endtime": _time, "explain_all": _yes_or_no},
 }

@@ -24,7 +24,7 @@ def start_run(
 
     Raises Invalid for an unknown kind or parameter, or a job that cannot work, Conflict for one that is under way.
     """
-    parameters = checked(site, kind, parameters or {})
+    parameters = checked(site, kind, {} if parameters is None else parameters)
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     same = Run.objects.filter(site=site, kind=kind, parameters=parameters)
     if twin := same.filter(state__in=[Run.State.QUEUED, Run.State.RUNNING]).first():

@@ -134,12 +134,12 @@ def _below(folder: Path, report: IngestReport) -> Iterator[Path]:
             continue
         entered.add(here.resolve())
         try:
-            entries = sorted((e for e in os.scandir(here) if not e.name.startswith(".")), key=lambda e: e.name)
+            paths = sorted(here / name for name in os.listdir(here) if not name.startswith("."))
         except OSError as error:
-            report.refused.append((printable(str(here)), f"The folder cannot be read: {error.strerror}."))
+            report.refused.append((printable(str(here)), f"{printable(str(here))} cannot be read: {error.strerror}."))
             continue
-        waiting += [Path(entry.path) for entry in reversed(entries) if entry.is_dir()]
-        yield from (Path(entry.path) for entry in entries if entry.is_file())
+        waiting += [path for path in reversed(paths) if path.is_dir()]
+        yield from (path for path in paths if path.is_file())
 
 
 def _facts(header: waveform.TraceHeader) -> TraceFacts:

@@ -49,7 +49,7 @@ def observation_window(observation: Observation, recipe: Recipe) -> LabelledWind
     event = observation.event
     return labelled_window(
         waveform,
-        event_id=str(event.pk),
+        event_id=event.event_id,
         label=event.label.code if event.label else "",
         starttime=observation.starttime,
         endtime=observation.endtime,

@@ -20,7 +20,7 @@ class Command(LearningCommand):
     def perform(
         self, *, site: str, start: str | None, end: str | None, model: int | None, wait: bool, **options: Any
     ) -> None:
-        parameters = {"start": start, "end": end, "model": model}
+        parameters = {"starttime": start, "endtime": end, "model": model}
         run = self.run_or_enqueue(site=find_site(site), kind=Run.Kind.DETECT, parameters=parameters, wait=wait)
         if wait:
             self.stdout.write(run.figures.get("verdict", ""))

@@ -1,0 +1,167 @@
+"""A new model from a site's labelled events; promoted where it proves no worse than the active one."""
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from labelapp.catalogue.errors import Invalid
+from labelapp.catalogue.models import ModelVersion, Site, TrainingExample
+from labelapp.catalogue.services import promote_model, store_model
+from labelapp.learning.models import Run
+from labelapp.learning.pipeline.comparison import compare
+from labelapp.learning.pipeline.recipes import site_recipe
+from labelapp.learning.pipeline.windows import Reasons, events_in_chunks, read_event
+from labelapp.learning.services import start_run
+from labelapp.learning.tracking import Job
+from mlcore.checkpoint import model_files
+from mlcore.classify.predict import Classifier
+from mlcore.classify.train import TrainedClassifier, train_classifier
+from mlcore.config import Recipe
+from mlcore.datasets import EventWindows, LabelledWindow, Side, split_by_event
+from mlcore.training import Progress
+
+# Shares of the run's progress.
+READ, LEARNED, COMPARED = 0.25, 0.9, 0.98
+
+Events = dict[str, tuple[int, str]]  # {event id: (primary key, class code)}
+
+
+def train(job: Job) -> None:
+    """Train a model by the site's recipe, store it, and promote it on evidence."""
+    run = job.run
+    if run.model is None:  # else a worker died between storing and promoting
+        windows, events = _read(job, site_recipe(run.site, run.parameters))
+        trained = _learn(job, windows, site_recipe(run.site, run.parameters))
+        run.model = _store(job, trained, windows, events)
+    verdict = promote_on_evidence(run.model)
+    job.progress("done", 1.0, {"model": run.model.number, "verdict": verdict}, verdict)
+    shutil.rmtree(run.checkpoint_folder, ignore_errors=True)
+    run.site.refresh_from_db()
+    if run.parameters.get("then_classify") and run.site.active_model_id == run.model.pk:
+        start_run(site=run.site, kind=Run.Kind.CLASSIFY, asked_by=run.asked_by)
+
+
+def _read(job: Job, recipe: Recipe) -> tuple[EventWindows, Events]:
+    """The windows of every labelled event. Raises Invalid where none can be used."""
+    site, reasons = job.run.site, Reasons(job)
+    pks = list(site.events.filter(label__isnull=False).values_list("pk", flat=True))
+    windows: list[LabelledWindow] = []
+    events: Events = {}
+    done = 0
+    for chunk in events_in_chunks(site, pks):
+        for event in chunk:
+            job.check()
+            reading = read_event(event, recipe)
+            reasons.add(reading)
+            windows += reading.windows.values()
+            if reading.windows and event.label:
+                events[event.event_id] = (event.pk, event.label.code)
+            done += 1
+        counts = {"events": len(events), "windows": len(windows), "left out": done - len(events)}
+        job.progress("reading waveforms", READ * done / len(pks), counts)
+    if not windows:
+        raise Invalid(
+            f"None of the {len(pks)} labelled events can be used. The most common reason: {reasons.most_common}"
+        )
+    return EventWindows.stack(windows, recipe.preprocessing), events
+
+
+def _learn(job: Job, windows: EventWindows, recipe: Recipe) -> TrainedClassifier:
+    def tell(progress: Progress) -> None:
+        fraction = READ + (LEARNED - READ) * progress.fraction if progress.stage == "training" else READ
+        figures = {name.replace("_", " "): round(value, 4) for name, value in progress.metrics.items()}
+        job.progress(progress.stage, fraction, figures, progress.message)
+
+    site = job.run.site
+    return train_classifier(
+        windows,
+        list(site.classes.order_by("key").values_list("code", flat=True)),
+        recipe,
+        splits=sides(site, windows, recipe),
+        trained_on=trained_on(site, windows),
+        progress=tell,
+        should_stop=job.should_stop,
+        checkpoint_path=job.run.checkpoint_folder / "training.safetensors",
+    )
+
+
+def sides(site: Site, windows: EventWindows, recipe: Recipe) -> dict[str, Side]:
+    """The side of each event. What tested the active model tests its successor too, or neither could be compared.
+
+    So an event that once tested never trains, as long as models succeed one another; all others are split anew.
+    """
+    shares = (recipe.training.test_share, recipe.training.validation_share)
+    tested = _on_sides(site.active_model, TrainingExample.Split.TEST)
+    others = [i for i, event in enumerate(windows.event_ids) if event not in tested]
+    seen = _on_sides(site.active_model, TrainingExample.Split.TRAIN, TrainingExample.Split.VALIDATION)
+    fresh = windows.select([i for i in others if windows.event_ids[i] not in seen])
+    known = windows.select([i for i in others if windows.event_ids[i] in seen])
+    split: dict[str, Side] = {event: "test" for event in windows.event_ids if event in tested}
+    split |= split_by_event(known.event_ids, known.labels, (0.0, shares[1] / (1 - shares[0])), recipe.training.seed)
+    return split | split_by_event(fresh.event_ids, fresh.labels, shares, recipe.training.seed)
+
+
+def _on_sides(model: ModelVersion | None, *splits: str) -> set[str]:
+    if model is None:
+        return set()
+    return set(model.examples.filter(split__in=splits).values_list("event__event_id", flat=True))
+
+
+def trained_on(site: Site, windows: EventWindows) -> str:
+    """What a model learned from, in words."""
+    made_up = "synthetic events, which say nothing about real slopes; " if site.synthetic else ""
+    return f"{made_up}{len(set(windows.event_ids))} labelled events of {site}, {len(windows)} windows"
+
+
+def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: Events) -> ModelVersion:
+    """The trained model as a row, with its comparison to the active one among its metrics."""
+    job.progress("comparing with the active model", LEARNED)
+    site = job.run.site
+    site.refresh_from_db()
+    tests = [events[event][0] for event, side in trained.splits.items() if side == "test"]
+    comparison = compare(job, Classifier(trained.model, trained.description), site.active_model, tests)
+    metrics = {**trained.description["metrics"], "notes": trained.description["notes"], "comparison": comparison}
+    description = {**trained.description, "metrics": metrics}
+    model = store_model(
+        site=site,
+        files=model_files(trained.model, description),
+        description=description,
+        splits={events[event][0]: side for event, side in trained.splits.items()},
+        labels=dict(events.values()),
+        trained_on=trained.description["trained_on"],
+    )
+    job.run.model = model
+    job.progress("stored", COMPARED, _figures(metrics), f"stored as {model}")
+    return model
+
+
+def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "tested on events": metrics["events"],
+        "macro-F1": round(metrics["macro_f1"], 4),
+        "balanced accuracy": round(metrics["balanced_accuracy"], 4),
+    }
+
+
+def promote_on_evidence(model: ModelVersion) -> str:
+    """Make the model active if it was tested on unseen events and is no worse there than the active one; says why."""
+    site = Site.objects.get(pk=model.site_id)
+    tested, comparison = model.metrics.get("events", 0), model.metrics.get("comparison")
+    if site.active_model_id == model.pk:
+        return f"{model} is the active model."
+    if not tested:
+        return f"{model} is stored but not promoted: no event was held out to test it. Label more events."
+    if comparison is None:
+        promote_model(model=model)
+        return f"{model} is the site's first active model: macro-F1 {model.metrics['macro_f1']:.3f} on {tested} events."
+    rival = f"the active model {comparison['model']}"
+    if not comparison["events"]:
+        return f"{model} is stored but not promoted: no event is new to both it and {rival}."
+    figures = (
+        f"macro-F1 {comparison['macro_f1']:.3f}, {rival} has {comparison['active_macro_f1']:.3f}, "
+        f"on the same {comparison['events']} events that neither learned from"
+    )
+    if comparison["macro_f1"] < comparison["active_macro_f1"]:
+        return f"{model} is stored but not promoted: {figures}."
+    promote_model(model=model)
+    return f"{model} is promoted: {figures}."

@@ -1,0 +1,153 @@
+"""From recordings and labels to a promoted model, predictions, panels, and a queue."""
+
+import pytest
+
+from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction
+from tests.labelapp.learning.conftest import RECIPE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def relabelled(site, event_id, code):
+    """A wrong label, as a catalogue may hold."""
+    site.events.filter(event_id=event_id).update(label=site.classes.get(code=code))
+
+
+def test_training_stores_a_model_with_metrics_on_held_out_events_and_promotes_the_first(recorded_site, work_on):
+    run = work_on(recorded_site, "train", seed=1)
+    assert run.state == "done", run.log
+    model = ModelVersion.objects.get()
+    assert recorded_site.active_model == model == run.model
+    held_out = set(model.examples.filter(split="test").values_list("event_id", flat=True))
+    learned = set(model.examples.exclude(split="test").values_list("event_id", flat=True))
+    assert model.metrics["events"] == len(held_out) > 0
+    assert not held_out & learned
+    assert len(held_out | learned) == 40
+    assert model.metrics["macro_f1"] > 0.9
+    assert "first active model" in run.figures["verdict"]
+    assert not run.checkpoint_folder.exists()
+
+
+def test_a_wrong_label_is_predicted_otherwise_explained_for_both_classes_and_queued_first(recorded_site, work_on):
+    work_on(recorded_site, "train", seed=1)
+    relabelled(recorded_site, "e0", "rockfall")  # it was trained on as quake
+    run = work_on(recorded_site, "classify")
+    assert run.state == "done", run.log
+    item = recorded_site.review_items.first()
+    assert (item.event.event_id, item.reason) == ("e0", "disagreement")
+    panel = item.prediction.explanations.get()
+    assert panel.summary["targets"] == ["quake", "rockfall"]
+    assert all(abs(e["error"]) < 1e-9 for e in panel.summary["explanations"])
+    assert Prediction.objects.count() == 40
+    assert Explanation.objects.count() < 40  # agreements are not explained
+
+
+def test_classifying_again_adds_nothing(recorded_site, work_on):
+    work_on(recorded_site, "train", epochs=2)
+    counts = []
+    for _ in range(2):
+        work_on(recorded_site, "classify")
+        counts.append((Prediction.objects.count(), Explanation.objects.count(), recorded_site.review_items.count()))
+    assert counts[0] == counts[1]
+
+
+def test_everything_can_be_explained_on_request(recorded_site, work_on):
+    work_on(recorded_site, "train", epochs=1)
+    work_on(recorded_site, "classify", explain_all=True)
+    assert Explanation.objects.count() == 40
+
+
+def test_an_event_that_cannot_be_read_is_said_with_its_reason_and_the_rest_goes_on(recorded_site, work_on):
+    late = recorded_site.events.get(event_id="e5")
+    late.observations.update(starttime="2030-01-01T00:00:00Z", endtime="2030-01-01T00:00:02Z")
+    run = work_on(recorded_site, "train", epochs=1)
+    assert run.state == "done"
+    assert "e5 at XX.AAA.00: XX.AAA.00 has no recording between 2029-12-31" in run.log
+    assert run.figures["left out"] == 1
+    assert not run.model.examples.filter(event=late).exists()
+
+
+def test_a_run_that_can_use_nothing_fails_with_the_most_common_reason(recorded_site, work_on, tmp_path):
+    (tmp_path / "day.mseed").unlink()
+    run = work_on(recorded_site, "train")
+    assert run.state == "failed"
+    assert "None of the 40 labelled events can be used" in run.error
+    assert "cannot be found now" in run.error
+    assert "Traceback" not in run.log
+
+
+def test_a_file_that_has_changed_since_it_was_ingested_is_not_used(recorded_site, work_on, tmp_path):
+    path = tmp_path / "day.mseed"
+    content = bytearray(path.read_bytes())
+    content[5000] ^= 1
+    path.write_bytes(content)
+    assert "has changed since it was ingested" in work_on(recorded_site, "train").error
+
+
+def test_a_later_model_is_compared_on_the_same_held_out_events_and_stored_but_not_promoted_where_worse(
+    recorded_site, work_on
+):
+    work_on(recorded_site, "train", seed=1)
+    first = recorded_site.active_model
+    recorded_site.recipe = {**RECIPE, "training": {**RECIPE["training"], "learning_rate": 1e-9}}  # learns nothing
+    recorded_site.save()
+    run = work_on(recorded_site, "train", seed=2, epochs=1)
+    comparison = run.model.metrics["comparison"]
+    tests = [set(m.examples.filter(split="test").values_list("event_id", flat=True)) for m in (first, run.model)]
+    assert tests[0] == tests[1]
+    assert comparison["events"] == len(tests[0])
+    assert comparison["macro_f1"] < comparison["active_macro_f1"]
+    assert recorded_site.active_model == first
+    assert "stored but not promoted" in run.figures["verdict"]
+
+
+def test_a_later_model_that_is_no_worse_is_promoted_and_the_site_classified_anew_on_request(recorded_site, work_on):
+    work_on(recorded_site, "train", seed=1)
+    run = work_on(recorded_site, "train", seed=1, epochs=13, then_classify=True)
+    assert recorded_site.active_model == run.model
+    assert "is promoted" in run.figures["verdict"]
+    assert recorded_site.runs.get(state="queued").kind == "classify"
+
+
+def test_a_training_that_was_interrupted_resumes_from_its_checkpoint_and_ends_with_the_same_weights(
+    recorded_site, work_on, monkeypatch
+):
+    from labelapp.learning import pipeline
+    from labelapp.learning.services import resume_run
+    from labelapp.learning.tracking import Job, tracked
+
+    whole = work_on(recorded_site, "train", seed=3, epochs=6)
+    recorded_site.active_model = None
+    recorded_site.save()
+    asked = Job.should_stop
+    monkeypatch.setattr(Job, "should_stop", lambda job: "epoch 3" in job.run.log or asked(job))
+    monkeypatch.setattr("labelapp.learning.tracking.WRITE_EVERY_S", 0.0)
+    part = work_on(recorded_site, "train", seed=3, epochs=6, then_classify=False)
+    assert part.state == "cancelled"
+    assert (part.checkpoint_folder / "training.safetensors").exists()
+    monkeypatch.setattr(Job, "should_stop", asked)
+    resume_run(run=part)
+    with tracked(part.pk) as job:
+        pipeline.train(job)
+    part.refresh_from_db()
+    assert part.state == "done", part.log
+    assert "resumed after epoch" in part.log
+    assert part.log.count("epoch 2 of 6") == 1
+    assert _weights(part.model) == _weights(whole.model)
+
+
+def _weights(model):
+    from labelapp.catalogue.selectors import model_files
+
+    return model_files(model)["weights.safetensors"]
+
+
+def test_the_input_of_classification_is_the_window_that_training_saw(recorded_site):
+    from labelapp.learning.pipeline.recipes import site_recipe
+    from labelapp.learning.pipeline.windows import read_event
+
+    event = Event.objects.get(event_id="e3")
+    recipe = site_recipe(recorded_site)
+    (window,) = read_event(event, recipe).windows.values()
+    assert window.window.data.shape == (1, 300)
+    assert abs(window.window.data).max() == pytest.approx(1.0)
