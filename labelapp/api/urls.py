@@ -1,3 +1,41 @@
 """Addresses below /api/."""
 
-urlpatterns: list = []
+from django.contrib.auth.decorators import login_required
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from labelapp.api.views.catalogue import EventViewSet, ExplanationViewSet, ModelViewSet, SiteViewSet
+from labelapp.api.views.exports import CatalogueCSV, RelabelsCSV, RelabelsJSONL
+from labelapp.api.views.learning import RunViewSet
+from labelapp.api.views.review import RelabelViewSet, ReviewItemViewSet
+from labelapp.api.views.root import Nowhere, Root
+from labelapp.api.views.token import TokenView
+
+app_name = "api"
+
+router = SimpleRouter()
+router.register("sites", SiteViewSet, "site")
+router.register("events", EventViewSet, "event")
+router.register("explanations", ExplanationViewSet, "explanation")
+router.register("relabels", RelabelViewSet, "relabel")
+router.register("review-items", ReviewItemViewSet, "review-item")
+router.register("models", ModelViewSet, "model")
+router.register("runs", RunViewSet, "run")
+
+version_1 = [
+    path("", Root.as_view(), name="root"),
+    path("token/", TokenView.as_view(), name="token"),
+    path("catalogue.csv", CatalogueCSV.as_view(), name="catalogue-csv"),
+    path("relabels.csv", RelabelsCSV.as_view(), name="relabels-csv"),
+    path("relabels.jsonl", RelabelsJSONL.as_view(), name="relabels-jsonl"),
+    *router.urls,
+]
+
+urlpatterns = [
+    path("v1/", include(version_1)),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    # People come here by browser: who is not signed in is sent to the login page.
+    path("docs/", login_required(SpectacularSwaggerSplitView.as_view(url_name="api:schema")), name="docs"),
+    re_path("", Nowhere.as_view()),
+]

@@ -1,0 +1,155 @@
+"""What each list can be narrowed and ordered by. Nothing else is read from a query."""
+
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django_filters import rest_framework as filters
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from labelapp.api.filter_fields import (
+    ChoiceFilter,
+    ClassFilter,
+    IdFilter,
+    Ordering,
+    SiteFilter,
+    StationFilter,
+    TimeFilter,
+    YesNoFilter,
+)
+from labelapp.catalogue.models import Event, Observation, Site
+from labelapp.learning.models import Run
+from labelapp.review.models import Relabel, ReviewItem
+
+STATUSES = {
+    "waiting": "in the review queue",
+    "reviewed": "decided by an expert",
+    "changed": "label differs from the imported catalogue",
+    "unlabelled": "without a label",
+}
+
+
+class AllowListed(filters.DjangoFilterBackend):
+    """Applies a view's FilterSet; what it cannot use is refused in its own words."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
+        filterset = self.get_filterset(request, queryset, view)
+        if filterset is None:
+            return queryset
+        if not filterset.is_valid():
+            raise ValidationError({name: [str(text) for text in texts] for name, texts in filterset.errors.items()})
+        return filterset.qs
+
+
+class SiteRows(filters.FilterSet):
+    """Base of the filters of whatever belongs to a site."""
+
+    site = SiteFilter("site", label="Name or id of a site.")
+
+
+class SiteFilters(filters.FilterSet):
+    name = filters.CharFilter("name", "icontains", label="Part of the name.")
+    ordering = Ordering(fields=["name", "created_at"])
+
+    class Meta:
+        model = Site
+        fields: list[str] = []
+
+
+class EventFilters(SiteRows):
+    """Expects `predicted_class` on the events, as `catalogue_events` gives it."""
+
+    event_id = filters.CharFilter("event_id", label="The catalogue's own id.")
+    label = ClassFilter("label__code", label="Class of the label that holds now.")
+    catalogue_label = ClassFilter("catalogue_label__code", label="Class in the imported catalogue.")
+    predicted = ClassFilter("predicted_class", label="Class of the newest prediction.")
+    event_class = ClassFilter(method="of_class", label="Class of the label or, without one, of the newest prediction.")
+    disagreement = YesNoFilter(method="disagreeing", label="Whether the newest prediction differs from the label.")
+    station = StationFilter(method="at_station", label="NET.STA.LOC, code or id of a station that observed the event.")
+    starttime_after = TimeFilter("starttime", "gte", label="Events that start then or later (UTC).")
+    starttime_before = TimeFilter("starttime", "lt", label="Events that start earlier (UTC).")
+    status = ChoiceFilter(method="with_status", choices=list(STATUSES.items()), label="Where the review stands.")
+    origin = ChoiceFilter("origin", choices=Event.Origin.choices, label="Where the event comes from.")
+    ordering = Ordering(
+        fields={
+            "starttime": "starttime",
+            "event_id": "event_id",
+            "label__code": "label",
+            "predicted_probability": "probability",
+        }
+    )
+
+    class Meta:
+        model = Event
+        fields: list[str] = []
+
+    def of_class(self, events: QuerySet, name: str, value: str) -> QuerySet:
+        return events.alias(counts_as=Coalesce("label__code", "predicted_class")).filter(counts_as=value)
+
+    def disagreeing(self, events: QuerySet, name: str, value: str) -> QuerySet:
+        compared = events.filter(label__isnull=False, predicted_class__isnull=False)
+        same = Q(predicted_class=F("label__code"))
+        return compared.exclude(same) if value == "true" else compared.filter(same)
+
+    def at_station(self, events: QuerySet, name: str, value: QuerySet) -> QuerySet:
+        return events.filter(Exists(Observation.objects.filter(event=OuterRef("pk"), station__in=value)))
+
+    def with_status(self, events: QuerySet, name: str, value: str) -> QuerySet:
+        waiting = ReviewItem.objects.filter(event=OuterRef("pk"), state=ReviewItem.State.OPEN)
+        conditions: dict[str, Any] = {
+            "waiting": Exists(waiting),
+            "reviewed": Exists(Relabel.objects.filter(event=OuterRef("pk"))),
+            "changed": Q(catalogue_label__isnull=False) & ~Q(label=F("catalogue_label")),
+            "unlabelled": Q(label__isnull=True),
+        }
+        return events.filter(conditions[value])
+
+
+class RelabelFilters(SiteRows):
+    event = IdFilter("event_id", label="Id of an event.")
+    expert = filters.CharFilter("expert_name", label="User name of the expert.")
+    kind = ChoiceFilter("kind", choices=Relabel.Kind.choices)
+    from_class = ClassFilter("from_code", label="Class before the decision.")
+    to_class = ClassFilter("to_code", label="Class after the decision.")
+    decided_after = TimeFilter("decided_at", "gte", label="Decisions made then or later (UTC).")
+    decided_before = TimeFilter("decided_at", "lt", label="Decisions made earlier (UTC).")
+    ordering = Ordering(fields=["sequence", "decided_at"])
+
+    class Meta:
+        model = Relabel
+        fields: list[str] = []
+
+
+class ReviewItemFilters(SiteRows):
+    event = IdFilter("event_id", label="Id of an event.")
+    state = ChoiceFilter("state", choices=ReviewItem.State.choices)
+    reason = ChoiceFilter("reason", choices=ReviewItem.Reason.choices)
+    holder = filters.CharFilter("holder__username", label="User name of the expert who last took the item.")
+    label = ClassFilter("event__label__code", label="Class of the event's label.")
+    predicted = ClassFilter("prediction__event_class__code", label="Class that the item's prediction gives.")
+    station = StationFilter("event__station", "in", label="NET.STA.LOC, code or id of the event's first station.")
+    starttime_after = TimeFilter("event__starttime", "gte", label="Events that start then or later (UTC).")
+    starttime_before = TimeFilter("event__starttime", "lt", label="Events that start earlier (UTC).")
+    ordering = Ordering(fields={"priority": "priority", "event__starttime": "starttime", "closed_at": "closed_at"})
+
+    class Meta:
+        model = ReviewItem
+        fields: list[str] = []
+
+
+class ModelFilters(SiteRows):
+    active = YesNoFilter(method="in_use", label="Whether the model is its site's active one.")
+    ordering = Ordering(fields=["number", "created_at"])
+
+    def in_use(self, models: QuerySet, name: str, value: str) -> QuerySet:
+        active = Q(site__active_model=F("pk"))
+        return models.filter(active) if value == "true" else models.exclude(active)
+
+
+class RunFilters(SiteRows):
+    kind = ChoiceFilter("kind", choices=Run.Kind.choices)
+    state = ChoiceFilter("state", choices=Run.State.choices)
+    created_after = TimeFilter("created_at", "gte", label="Runs asked for then or later (UTC).")
+    created_before = TimeFilter("created_at", "lt", label="Runs asked for earlier (UTC).")
+    ordering = Ordering(fields=["created_at", "finished_at", "progress"])

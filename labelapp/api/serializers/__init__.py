@@ -1,0 +1,1 @@
+"""How rows look as JSON, and which bodies are understood. One module per app that is served."""

@@ -1,0 +1,63 @@
+"""Runs, and the request for one."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from labelapp.api.serializers.fields import Address, SiteField, Strict, UserName
+from labelapp.learning.models import Run
+
+
+class RunRowSerializer(serializers.ModelSerializer):
+    """A run of the list: everything but its log."""
+
+    url = Address("api:run-detail")
+    time_left_s = serializers.FloatField(read_only=True, allow_null=True)
+    asked_by = UserName()
+
+    class Meta:
+        model = Run
+        fields = [
+            "id",
+            "url",
+            "site",
+            "kind",
+            "parameters",
+            "state",
+            "stage",
+            "progress",
+            "time_left_s",
+            "figures",
+            "error",
+            "cancel_requested",
+            "asked_by",
+            "model",
+            "attempt",
+            "created_at",
+            "started_at",
+            "heartbeat_at",
+            "finished_at",
+        ]
+
+
+class RunSerializer(RunRowSerializer):
+    class Meta(RunRowSerializer.Meta):
+        fields = [*RunRowSerializer.Meta.fields, "log"]
+
+
+class StartRunSerializer(Strict):
+    """What to do, where, and how; `train` takes epochs and seed, `classify` a model, `detect` starttime and endtime."""
+
+    site = SiteField()
+    kind = serializers.CharField(max_length=20)
+    parameters = serializers.DictField(default=dict)
+
+    def validate_kind(self, kind: str) -> str:
+        if kind not in Run.Kind.values:
+            raise serializers.ValidationError(f"{kind!r} is not one of: {', '.join(Run.Kind.values)}.")
+        return kind
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        if any(isinstance(value, str) and "\0" in value for pair in parameters.items() for value in pair):
+            raise serializers.ValidationError("Null characters are not allowed.")
+        return parameters

@@ -1,0 +1,134 @@
+"""Sites, events, panels, models."""
+
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.decorators import method_decorator
+from django.views.decorators.gzip import gzip_page
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from labelapp.api.filter_fields import as_id
+from labelapp.api.filters import EventFilters, ModelFilters, SiteFilters
+from labelapp.api.serializers.catalogue import (
+    EventRowSerializer,
+    EventSerializer,
+    ModelSerializer,
+    PanelSerializer,
+    SiteSerializer,
+)
+from labelapp.api.serializers.review import ItemSerializer, RelabelSerializer
+from labelapp.api.views.base import Actions, Rows
+from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site
+from labelapp.catalogue.roles import EXPERT
+from labelapp.catalogue.selectors import catalogue_events, latest_panels, latest_prediction, panel_bytes
+from labelapp.catalogue.services import promote_model
+from labelapp.review.models import ReviewItem
+from labelapp.review.selectors import history
+from labelapp.review.services import ask_for_review
+
+
+class SiteViewSet(Rows):
+    """Watched slopes with their classes and stations."""
+
+    queryset = Site.objects.prefetch_related("classes", "stations")
+    serializer_class = SiteSerializer
+    filterset_class = SiteFilters
+
+
+class EventViewSet(Rows):
+    """The event catalogue. Experts decide through review items."""
+
+    queryset = Event.objects.all()
+    filterset_class = EventFilters
+    needs = {"review": EXPERT}
+
+    def get_queryset(self) -> QuerySet[Event]:
+        events = catalogue_events()
+        return events if self.action == "list" else events.prefetch_related("observations__station")
+
+    def get_serializer_class(self) -> type[EventRowSerializer]:
+        return EventRowSerializer if self.action == "list" else EventSerializer
+
+    @extend_schema(
+        parameters=[OpenApiParameter("prediction", int, description="Another prediction than the newest.")],
+        responses=PanelSerializer(many=True),
+    )
+    @action(detail=True, pagination_class=None, filterset_class=None, query_parameters=("prediction",))
+    def panels(self, request: Request, pk: str) -> Response:
+        """The newest panel of each station, for the newest prediction of the event or a given one."""
+        prediction = self.prediction(self.get_object(), request.query_params.get("prediction", ""))
+        return Response(PanelSerializer(latest_panels(prediction) if prediction else [], many=True).data)
+
+    def prediction(self, event: Event, text: str) -> Prediction | None:
+        if not text:
+            return latest_prediction(event)
+        found = event.predictions.select_related("model").filter(pk=as_id(text)).first()
+        if found is None:
+            raise ValidationError({"prediction": [f"{text[:40]!r} is no prediction of event {event}."]})
+        return found
+
+    @extend_schema(responses=RelabelSerializer(many=True))
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def relabels(self, request: Request, pk: str) -> Response:
+        """Every decision on the event, oldest first."""
+        return Response(RelabelSerializer(history(self.get_object()), many=True).data)
+
+    @extend_schema(request=None, responses=ItemSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def review(self, request: Request, pk: str) -> Response:
+        """Ask to look at the event (again): its open item, or a new one, is leased to you."""
+        item = ask_for_review(event=self.get_object(), expert=request.user)
+        shown = ReviewItem.objects.select_related(*ITEM_PARTS).get(pk=item.pk)
+        return Response(self.shown(shown, ItemSerializer))
+
+
+ITEM_PARTS = (
+    "site",
+    "holder",
+    "event__label",
+    "event__catalogue_label",
+    "event__station",
+    "prediction__event_class",
+    "prediction__model",
+)
+
+
+class ExplanationViewSet(Actions):
+    """The bytes of stored panels. `events/{id}/panels/` lists them."""
+
+    queryset = Explanation.objects.all()
+    serializer_class = PanelSerializer
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 304: None})
+    @action(detail=True)
+    @method_decorator(gzip_page)
+    def panel(self, request: Request, pk: str) -> HttpResponseBase:
+        """A safetensors file: waveform, STFT and relevance as the worker stored them. It never changes."""
+        explanation = self.get_object()
+        etag = f'"{explanation.sha256}"'
+        response = get_conditional_response(request._request, etag=etag) or HttpResponse(
+            panel_bytes(explanation), content_type="application/octet-stream"
+        )
+        response["ETag"] = etag
+        response["Cache-Control"] = "private, max-age=31536000, immutable"
+        return response
+
+
+class ModelViewSet(Rows):
+    """Trained networks with their figures on events they never saw."""
+
+    queryset = ModelVersion.objects.select_related("site", "promoted_by")
+    serializer_class = ModelSerializer
+    filterset_class = ModelFilters
+
+    @extend_schema(request=None, responses=ModelSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def promote(self, request: Request, pk: str) -> Response:
+        """Make it its site's active model."""
+        promote_model(model=self.get_object(), by=request.user)
+        return Response(self.shown(self.get_object(), ModelSerializer))

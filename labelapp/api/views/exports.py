@@ -1,0 +1,94 @@
+"""Catalogue and ledger as files, streamed: a large site costs no more memory than a small one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import ValidationError as Unusable
+from django.http import StreamingHttpResponse
+from django.utils.text import slugify
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+
+from labelapp.api.filter_fields import SiteField, TimeField
+from labelapp.api.filters import EventFilters
+from labelapp.api.views.base import StrictParameters
+from labelapp.catalogue.exporting import catalogue_csv
+from labelapp.catalogue.models import Event, Site
+from labelapp.catalogue.selectors import catalogue_events
+from labelapp.review.exporting import relabel_lines
+
+SITE = OpenApiParameter("site", str, required=True, description="Name or id of a site.")
+SINCE = OpenApiParameter("decided_after", OpenApiTypes.DATETIME, description="Decisions made then or later (UTC).")
+
+
+class CatalogueCSV(StrictParameters, GenericAPIView):
+    """The catalogue of a site, one row per event and station. It can be imported again."""
+
+    queryset = Event.objects.all()
+    filterset_class = EventFilters
+    pagination_class = None
+    query_parameters = tuple(EventFilters.base_filters)
+
+    @extend_schema(
+        operation_id="catalogue_csv", parameters=[SITE], filters=True, responses={(200, "text/csv"): OpenApiTypes.STR}
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """Every filter of `events` narrows it."""
+        site = asked_site(request)
+        return as_file(catalogue_csv(self.filter_queryset(catalogue_events(site))), site, "catalogue.csv")
+
+
+class RelabelsCSV(StrictParameters):
+    """The decisions on a site's events, oldest first, for people and spreadsheets."""
+
+    query_parameters = ("site", "decided_after")
+    kind = "csv"
+
+    @extend_schema(
+        operation_id="relabels_csv", parameters=[SITE, SINCE], responses={(200, "text/csv"): OpenApiTypes.STR}
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """Every decision, or those since a time."""
+        site = asked_site(request)
+        since = usable("decided_after", TimeField(required=False), request)
+        return as_file(relabel_lines(site, format=self.kind, since=since), site, f"relabels.{self.kind}")
+
+
+class RelabelsJSONL(RelabelsCSV):
+    """The decisions on a site's events with every hashed fact, one JSON object a line: what an auditor verifies."""
+
+    kind = "jsonl"
+
+    @extend_schema(
+        operation_id="relabels_jsonl",
+        parameters=[SITE, SINCE],
+        responses={(200, "application/x-ndjson"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """Every decision, or those since a time."""
+        return super().get(request)
+
+
+def asked_site(request: Request) -> Site:
+    """The site that `?site=` names. Raises ValidationError where it names none."""
+    field = SiteField(error_messages={"required": "Say of which site, by name or id."})
+    return usable("site", field, request)
+
+
+def usable(name: str, field: SiteField | TimeField, request: Request) -> Any:
+    """A query parameter as its field understands it. Raises ValidationError."""
+    try:
+        return field.clean(request.query_params.get(name, ""))
+    except Unusable as error:
+        raise ValidationError({name: error.messages}) from error
+
+
+def as_file(lines: Iterator[str], site: Site, name: str) -> StreamingHttpResponse:
+    """A download."""
+    kind = "text/csv" if name.endswith(".csv") else "application/x-ndjson"
+    response = StreamingHttpResponse(lines, content_type=f"{kind}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{slugify(str(site))}-{name}"'
+    return response

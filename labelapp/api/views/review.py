@@ -1,0 +1,110 @@
+"""The queue and the ledger."""
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from labelapp.api.filters import RelabelFilters, ReviewItemFilters
+from labelapp.api.serializers.review import (
+    DecidedSerializer,
+    DecisionSerializer,
+    ItemRowSerializer,
+    ItemSerializer,
+    LeaseSerializer,
+    NextItemSerializer,
+    NextSerializer,
+    RelabelSerializer,
+    SkippedSerializer,
+    counts_of,
+)
+from labelapp.api.views.base import Rows
+from labelapp.catalogue.models import EventClass
+from labelapp.catalogue.roles import EXPERT
+from labelapp.review import services
+from labelapp.review.models import Relabel, ReviewItem
+from labelapp.review.selectors import queue_items
+
+
+class RelabelViewSet(Rows):
+    """The ledger: every decision of every expert. Rows are added by deciding, never changed or removed."""
+
+    queryset = Relabel.objects.all()
+    serializer_class = RelabelSerializer
+    filterset_class = RelabelFilters
+
+
+class ReviewItemViewSet(Rows):
+    """The review queue. An item is leased to one expert at a time."""
+
+    queryset = ReviewItem.objects.all()
+    filterset_class = ReviewItemFilters
+    needs = dict.fromkeys(["next", "take", "renew", "release", "skip", "decide"], EXPERT)
+
+    def get_queryset(self) -> QuerySet[ReviewItem]:
+        return queue_items(state=None).select_related("prediction__model")
+
+    def get_serializer_class(self) -> type[BaseSerializer]:
+        return ItemRowSerializer if self.action == "list" else ItemSerializer
+
+    @extend_schema(request=NextSerializer, responses=NextItemSerializer)
+    @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
+    def next(self, request: Request) -> Response:
+        """Lease the most valuable item of a site's queue; the one you hold already comes first."""
+        site = self.body(NextSerializer)["site"]
+        item = services.next_item(site=site, expert=request.user)
+        shown = self.get_queryset().get(pk=item.pk) if item else None
+        return Response(self.shown({"item": shown, "counts": counts_of(site)}, NextItemSerializer))
+
+    @extend_schema(request=None, responses=ItemSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def take(self, request: Request, pk: str) -> Response:
+        """Lease this item."""
+        services.take_item(item=self.get_object(), expert=request.user)
+        return Response(self.shown(self.get_object(), ItemSerializer))
+
+    @extend_schema(request=None, responses=LeaseSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def renew(self, request: Request, pk: str) -> Response:
+        """Hold the item for longer."""
+        item = services.renew_lease(item=self.get_object(), expert=request.user)
+        return Response(LeaseSerializer(item).data)
+
+    @extend_schema(request=None, responses=LeaseSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def release(self, request: Request, pk: str) -> Response:
+        """Give the item back."""
+        item = self.get_object()
+        services.release(item=item, expert=request.user)
+        return Response(LeaseSerializer({"id": item.pk, "held_until": None}).data)
+
+    @extend_schema(request=None, responses=SkippedSerializer)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def skip(self, request: Request, pk: str) -> Response:
+        """Put the item off for an hour, for everybody."""
+        services.skip_item(item=self.get_object(), expert=request.user)
+        item = self.get_object()
+        said = {"id": item.pk, "postponed_until": item.postponed_until, "counts": counts_of(item.site)}
+        return Response(SkippedSerializer(said).data)
+
+    @extend_schema(request=DecisionSerializer, responses={201: DecidedSerializer})
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def decide(self, request: Request, pk: str) -> Response:
+        """Confirm or change the event's label. A change needs a reason."""
+        item, said = self.get_object(), self.body(DecisionSerializer)
+        said["event_class"] = class_of(item, said["event_class"])
+        relabel = services.decide(item=item, expert=request.user, **said)
+        body = DecidedSerializer({"relabel": relabel, "counts": counts_of(item.site)}).data
+        return Response(body, status=status.HTTP_201_CREATED)
+
+
+def class_of(item: ReviewItem, code: str) -> EventClass:
+    """The class of that code. Raises ValidationError, naming the classes of the item's site."""
+    classes = {event_class.code: event_class for event_class in item.site.classes.all()}
+    if code not in classes:
+        raise ValidationError({"event_class": [f"{item.site} has no class {code!r}. Classes: {', '.join(classes)}."]})
+    return classes[code]
