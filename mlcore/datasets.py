@@ -92,14 +92,16 @@ class EventWindows:
             before=tuple(self.before[i] for i in chosen) if self.before else (),
         )
 
-    def moved(self, index: int, shift: int, preprocessing: Preprocessing) -> NDArray[np.float64]:
-        """Window `index`, cut `shift` samples later as far as the record allows, normalised. → (components, samples)"""
+    def moved(self, indices: Sequence[int], shifts: Sequence[int], preprocessing: Preprocessing) -> NDArray[np.float32]:
+        """Windows cut `shifts` samples later, as far as records allow, and normalised. → (n, components, samples)"""
         if not self.surroundings:
-            return self.windows[index].astype(np.float64)
-        length = self.windows.shape[-1]
-        record = self.surroundings[index]
-        start = min(max(self.before[index] + shift, 0), record.shape[-1] - length)
-        return normalise(record[:, start : start + length].astype(np.float64), preprocessing)
+            return self.windows[list(indices)]
+        cuts = np.empty((len(indices), *self.windows.shape[1:]), dtype=np.float32)
+        for cut, index, shift in zip(cuts, indices, shifts, strict=True):
+            record = self.surroundings[index]
+            start = min(max(self.before[index] + shift, 0), record.shape[-1] - cut.shape[-1])
+            cut[:] = record[:, start : start + cut.shape[-1]]
+        return normalise(cuts, preprocessing).astype(np.float32, copy=False)
 
 
 def labelled_window(

@@ -56,8 +56,7 @@ class MovingWindows:
         preprocessing = self.recipe.preprocessing
         furthest = round(self.recipe.training.time_shift_s * preprocessing.sampling_rate_hz)
         shifts = torch.randint(-furthest, furthest + 1, (len(indices),), generator=generator).tolist()
-        cuts = [self.windows.moved(i, s, preprocessing) for i, s in zip(indices.tolist(), shifts, strict=True)]
-        windows = torch.stack([torch.as_tensor(cut, dtype=torch.float32) for cut in cuts]).numpy()
+        windows = self.windows.moved(indices.tolist(), shifts, preprocessing)
         return network_inputs(windows, self.recipe), self.targets[indices]
 
 

@@ -95,22 +95,26 @@ def test_a_file_that_is_no_catalogue_is_refused_with_a_way_out(tmp_path, content
 def test_a_window_that_does_not_move_is_the_window_of_the_event():
     labelled = window_of(record())
     windows = EventWindows.stack([labelled], PREPROCESSING)
-    np.testing.assert_allclose(windows.moved(0, 0, PREPROCESSING), labelled.window.data, atol=1e-6)
+    np.testing.assert_allclose(windows.moved([0], [0], PREPROCESSING)[0], labelled.window.data, atol=1e-6)
 
 
 def test_a_moved_window_is_the_record_itself_some_samples_later():
     windows = EventWindows.stack([window_of(record(), 28, 32)], PREPROCESSING)
     moved = EventWindows.stack([window_of(record(), 28 + 1, 32 + 1)], PREPROCESSING)
-    np.testing.assert_allclose(windows.moved(0, 50, PREPROCESSING), moved.windows[0], atol=1e-6)
+    np.testing.assert_allclose(windows.moved([0], [50], PREPROCESSING)[0], moved.windows[0], atol=1e-6)
 
 
 def test_a_window_never_moves_beyond_the_record_or_the_margin():
     at_the_edge = EventWindows.stack([window_of(record(), 0, 2)], PREPROCESSING)
     assert at_the_edge.before == (0,)
-    np.testing.assert_array_equal(at_the_edge.moved(0, -99, PREPROCESSING), at_the_edge.moved(0, 0, PREPROCESSING))
+    np.testing.assert_array_equal(
+        at_the_edge.moved([0], [-99], PREPROCESSING)[0], at_the_edge.moved([0], [0], PREPROCESSING)[0]
+    )
     inside = EventWindows.stack([window_of(record())], PREPROCESSING)
     assert inside.surroundings[0].shape == (2, 500 + 2 * 100)
-    np.testing.assert_array_equal(inside.moved(0, 999, PREPROCESSING), inside.moved(0, 100, PREPROCESSING))
+    np.testing.assert_array_equal(
+        inside.moved([0], [999], PREPROCESSING)[0], inside.moved([0], [100], PREPROCESSING)[0]
+    )
 
 
 def test_a_window_never_moves_into_a_gap():
