@@ -35,7 +35,8 @@ def stft_axes(preprocessing: Preprocessing) -> tuple[NDArray[np.float64], NDArra
     left, right = _padding(preprocessing.window_samples, preprocessing)
     frames = (preprocessing.window_samples + left + right - length) // hop + 1
     frequencies = np.arange(length // 2 + 1) * preprocessing.sampling_rate_hz / length
-    return frequencies, (np.arange(frames) * hop + length / 2 - left) / preprocessing.sampling_rate_hz
+    centres = np.asarray(np.arange(frames) * hop + length / 2 - left, dtype=np.float64)
+    return frequencies, centres / np.float64(preprocessing.sampling_rate_hz)
 
 
 def _taper(preprocessing: Preprocessing) -> NDArray[np.float64]:
