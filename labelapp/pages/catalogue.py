@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 
 from labelapp.catalogue.models import Event, Site
 from labelapp.catalogue.selectors import catalogue_events
-from labelapp.pages.filters import EventFilters
+from labelapp.pages.filters import EventFilterForm
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import history
@@ -41,7 +41,7 @@ def listed_events(site: Site) -> QuerySet[Event]:
 @for_viewers
 def events(request: HttpRequest, site_id: int) -> HttpResponse:
     site = get_site(site_id)
-    filters = EventFilters(request.GET, site=site)
+    filters = EventFilterForm(request.GET, site=site)
     page = page_of(request, filters.apply(listed_events(site)))
     classes = {event_class.code: event_class for event_class in site.classes.all()}
     rows = [{"event": event, "predicted": classes.get(event.predicted_class)} for event in page.object_list]
@@ -61,6 +61,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         predictions=row.predictions.select_related("event_class", "model"),
         observations=row.observations.select_related("station"),
         item=row.review_items.filter(state=ReviewItem.State.OPEN).first(),
+        class_names=dict(row.site.classes.values_list("code", "name")),
         **neighbours(row),
     )
 

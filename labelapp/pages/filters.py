@@ -1,70 +1,49 @@
-"""The filters of the catalogue's list."""
+"""The filters of the catalogue's list: a form of choices. What they mean is said by the API's filters alone."""
 
-from datetime import UTC
+from datetime import UTC, datetime
+from typing import Any
 
 from django import forms
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
-from labelapp.catalogue.models import Event, EventClass, Site, Station
-
-STATUSES = {
-    "waiting": ("waiting for review", {"is_waiting": True}),
-    "reviewed": ("reviewed", {"is_reviewed": True}),
-    "changed": ("label differs from the catalogue", {}),
-    "unlabelled": ("without a label", {"label__isnull": True}),
-}
+from labelapp.api.filters import STATUSES, EventFilters
+from labelapp.catalogue.models import Event, Site
 
 
-class UTCDateTime(forms.DateTimeField):
+class UTCTime(forms.DateTimeField):
     """ISO 8601; without an offset it is UTC."""
 
-    def __init__(self) -> None:
-        attributes = {"placeholder": "2026-03-01T06:00", "size": 20}
-        super().__init__(required=False, widget=forms.TextInput(attributes))
+    def __init__(self, label: str) -> None:
+        example = forms.TextInput({"placeholder": "2026-03-01T06:00", "size": 20})
+        super().__init__(required=False, label=label, widget=example)
         self.error_messages["invalid"] = "Write the time as 2026-03-01T06:00 or 2026-03-01 (UTC)."
 
-    def to_python(self, value: str | None):
+    def to_python(self, value: Any) -> datetime | None:
         time = super().to_python(value)
-        return time and time.astimezone(UTC)
+        return time.astimezone(UTC) if time else None
 
 
-class EventFilters(forms.Form):
+class EventFilterForm(forms.Form):
     """Narrows a site's events. A value that does not fit is said beside its field, and narrows nothing."""
 
-    label = forms.ModelChoiceField(EventClass.objects.none(), required=False, to_field_name="code", empty_label="any")
-    predicted = forms.ModelChoiceField(
-        EventClass.objects.none(), required=False, to_field_name="code", empty_label="any"
-    )
-    station = forms.ModelChoiceField(Station.objects.none(), required=False, empty_label="any")
-    starttime_after = UTCDateTime()
-    starttime_before = UTCDateTime()
-    status = forms.ChoiceField(
-        required=False, choices=[("", "any"), *((code, words) for code, (words, _) in STATUSES.items())]
-    )
+    label = forms.ChoiceField(required=False)
+    predicted = forms.ChoiceField(required=False)
+    station = forms.ChoiceField(required=False)
+    starttime_after = UTCTime("From (UTC)")
+    starttime_before = UTCTime("Until (UTC)")
+    status = forms.ChoiceField(required=False, choices=[("", "any"), *STATUSES.items()])
 
-    def __init__(self, data, *, site: Site) -> None:
+    def __init__(self, data: Any, *, site: Site) -> None:
         super().__init__(data)
-        self.fields["label"].queryset = self.fields["predicted"].queryset = site.classes.all()  # type: ignore[attr-defined]
-        self.fields["station"].queryset = site.stations.all()  # type: ignore[attr-defined]
-        self.fields["label"].label = "Label"
-        self.fields["starttime_after"].label = "From (UTC)"
-        self.fields["starttime_before"].label = "Until (UTC)"
+        classes = [(event_class.code, event_class.name) for event_class in site.classes.all()]
+        stations = [(station.seed_id, station.seed_id) for station in site.stations.all()]
+        for name, choices in (("label", classes), ("predicted", classes), ("station", stations)):
+            self.fields[name] = forms.ChoiceField(
+                required=False, label=name.capitalize(), choices=[("", "any"), *choices]
+            )
 
     def apply(self, rows: QuerySet[Event]) -> QuerySet[Event]:
-        """The rows that pass; expects the annotations of `listed_events`."""
+        """The rows that pass; expects the annotations of `catalogue_events`."""
         self.full_clean()
-        given = {name: value for name, value in self.cleaned_data.items() if value}
-        lookups = {
-            "label": "label",
-            "predicted": "predicted_class",
-            "station": "observations__station",
-            "starttime_after": "starttime__gte",
-            "starttime_before": "starttime__lt",
-        }
-        if "predicted" in given:
-            given["predicted"] = given["predicted"].code
-        rows = rows.filter(**{lookups[name]: value for name, value in given.items() if name in lookups})
-        status = given.get("status")
-        if status == "changed":
-            return rows.filter(catalogue_label__isnull=False).exclude(label=F("catalogue_label"))
-        return rows.filter(**STATUSES[status][1]) if status else rows
+        given = {name: self.data[name] for name, value in self.cleaned_data.items() if value}
+        return EventFilters(given, queryset=rows).qs

@@ -14,9 +14,9 @@ from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 
 LIVE = [Run.State.QUEUED, Run.State.RUNNING]
 STARTABLE = {
-    Run.Kind.TRAIN: ("Train", "a new model on the labelled events"),
-    Run.Kind.CLASSIFY: ("Classify", "every event by the active model, and fill the queue"),
-    Run.Kind.DETECT: ("Detect", "events in the continuous recordings"),
+    Run.Kind.TRAIN: ("Train", "Train a new model on the labelled events."),
+    Run.Kind.CLASSIFY: ("Classify", "Classify every event by the active model, and fill the queue."),
+    Run.Kind.DETECT: ("Detect", "Detect events in the continuous recordings."),
 }
 SCORES = {"macro_f1": "macro-F1", "balanced_accuracy": "balanced accuracy", "accuracy": "accuracy"}
 

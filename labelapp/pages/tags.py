@@ -53,6 +53,6 @@ def duration(seconds: float | None) -> str:
 @register.simple_tag
 def query(parameters: QueryDict, **changes: object) -> str:
     """The page's query string with some parameters changed (None: removed)."""
-    kept = {name: values for name, values in parameters.lists() if name not in changes}
+    kept: dict[str, list[object]] = {name: list(values) for name, values in parameters.lists() if name not in changes}
     kept |= {name: [value] for name, value in changes.items() if value is not None}
     return "?" + urlencode(kept, doseq=True)

@@ -84,6 +84,12 @@ def test_without_login_every_page_leads_to_the_login(client, site, furnished):
         assert answer.url.startswith("/login/")
 
 
+def test_the_login_page_is_the_only_page_without_login(client, db):
+    answer = client.get("/login/")
+    assert answer.status_code == 200
+    assert "Password" in answer.text
+
+
 def test_healthz_answers_without_login(client):
     assert client.get("/healthz").json() == {"status": "ok"}
 
@@ -121,7 +127,7 @@ def test_a_synthetic_site_says_so_on_each_of_its_pages(client, viewer, site, fur
 
 
 def test_hostile_names_are_text_on_every_page(client, manager, site, classes, furnished):
-    event, run, model = furnished["event"], furnished["run"], furnished["model"]
+    event, model = furnished["event"], furnished["model"]
     type(site).objects.update(name=HOSTILE, description=HOSTILE)
     type(event).objects.filter(pk=event.pk).update(event_id=HOSTILE, description=HOSTILE, source=HOSTILE)
     type(classes["quake"]).objects.filter(code="quake").update(name=HOSTILE)
@@ -178,8 +184,11 @@ class TestTheCatalogueList:
         assert listed("status=changed") == ["event 1"]
         assert listed("status=unlabelled") == ["event 2"]
 
-    def test_filters_by_station(self, listed, site, station):
+    def test_filters_by_station(self, listed, site, station, make_event):
+        other = site.stations.create(network="XX", code="BBB", location="")
+        make_event().observations.update(station=other)
         assert listed(f"station={station.seed_id}") == ["event 0", "event 1"]
+        assert listed(f"station={other.seed_id}") == ["event 2"]
 
     def test_filters_by_time_in_utc(self, listed):
         assert listed("starttime_after=2026-03-01T06:01") == ["event 1"]

@@ -31,12 +31,12 @@ export function decisionButtons(item, target, progress, does) {
     const { label } = item.event;
     return [
         ...item.classes.map((one) => classButton(item, one, does.onClass)),
-        h("button", { type: "button", class: "primary", id: "confirm", disabled: !label, onclick: does.onConfirm },
+        h("button", { type: "button", class: "primary look", id: "confirm", disabled: !label, onclick: does.onConfirm },
             h("kbd", {}, "Enter"), label ? `Confirm ${className(item, label)}` : "No label to confirm"),
-        h("button", { type: "button", onclick: does.onSkip }, h("kbd", {}, "S"), "Skip"),
-        h("button", { type: "button", disabled: !target, onclick: does.onRelevance }, h("kbd", {}, "R"),
+        h("button", { type: "button", class: "look", onclick: does.onSkip }, h("kbd", {}, "S"), "Skip"),
+        h("button", { type: "button", class: "look", disabled: !target, onclick: does.onRelevance }, h("kbd", {}, "R"),
             target ? `Relevance: ${className(item, target)}` : "No relevance"),
-        h("button", { type: "button", onclick: does.onKeys }, h("kbd", {}, "?"), "Keys"),
+        h("button", { type: "button", class: "look", onclick: does.onKeys }, h("kbd", {}, "?"), "Keys"),
         h("span", { class: "progress" }, progress),
     ];
 }

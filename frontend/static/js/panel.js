@@ -3,8 +3,8 @@
 const ARRAYS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array, BOOL: Uint8Array };
 
 /**
- * ArrayBuffer → { about, tensors }. `about` is the panel's metadata; `tensors` maps a name to { shape, values },
- * where `values` is a typed array in row-major order. Throws where the bytes are not a panel.
+ * ArrayBuffer → { about, targets, tensors }. `about` holds the panel's facts; `targets` are the classes that have a map;
+ * `tensors` maps a name to { shape, values }, `values` a typed array in row-major order. Throws where it is no panel.
  */
 export function decodePanel(buffer) {
     const headerLength = Number(new DataView(buffer).getBigUint64(0, true));
@@ -21,7 +21,8 @@ export function decodePanel(buffer) {
         tensors[name] = { shape, values: new ARRAYS[dtype](buffer.slice(start + begin, start + end)) };
     }
     if (!metadata.panel) throw new Error("The file holds no panel: its metadata lack the key “panel”.");
-    return { about: JSON.parse(metadata.panel), tensors };
+    const about = JSON.parse(metadata.panel);
+    return { about, targets: about.targets, tensors };
 }
 
 /** The vector at `index` of a tensor's leading axes, a view of its numbers. */

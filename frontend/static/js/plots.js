@@ -5,11 +5,13 @@ import { gaps, largestMagnitude, matrix, vector } from "./panel.js";
 const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
 // Blue speaks against the class, white says nothing, red speaks for it.
 const DIVERGING = ["#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#ffffff", "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f"];
-const COLUMNS = [[0, 0.31], [0.345, 0.655], [0.69, 1]];
+const COLUMNS = [[0, 0.31], [0.355, 0.67], [0.69, 1]];
 const ROW_GAP = 0.025;
 // A component that did not record gets a line of text, not a row.
 const MISSING_ROW = 0.12;
 
+// Plotly reads some markup in texts; names have none.
+const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 const scale = (colours) => colours.map((colour, i) => [i / (colours.length - 1), colour]);
 
 /** Components in the order of the rows: { letter, index, recorded, domain }. */
@@ -68,24 +70,34 @@ export function traces(panel, target, ink) {
     ] : []);
 }
 
-function colourBar(column, title, ink) {
+const middle = ([left, right]) => (left + right) / 2;
+
+function colourBar(column, ink) {
     const [left, right] = COLUMNS[column];
     return {
-        orientation: "h", x: (left + right) / 2, xanchor: "center", y: 1, yanchor: "bottom", ypad: 4,
-        len: right - left, thickness: 7, outlinewidth: 0, nticks: 5, exponentformat: "power",
-        tickfont: { size: 11, color: ink.text }, title: { text: title, side: "top", font: { size: 13, color: ink.text } },
+        orientation: "h", x: middle(COLUMNS[column]), xanchor: "center", xpad: 0, y: 1, yanchor: "bottom", ypad: 3,
+        len: right - left, lenmode: "fraction", thickness: 7, outlinewidth: 0, nticks: 5, exponentformat: "power",
+        tickfont: { size: 11, color: ink.text },
     };
+}
+
+function headings(texts, ink) {
+    return texts.map((text, column) => ({
+        xref: "paper", yref: "paper", x: middle(COLUMNS[column]), xanchor: "center", y: 1, yanchor: "bottom", yshift: 27,
+        showarrow: false, text: `<b>${plain(text)}</b>`, font: { size: 13, color: ink.text },
+    }));
 }
 
 function axes(panel, rows, ink, view) {
     const common = { gridcolor: ink.grid, zeroline: false, tickfont: { size: 11, color: ink.text }, ticks: "outside", ticklen: 3,
-        tickcolor: ink.grid, automargin: false };
+        tickcolor: ink.grid, automargin: false, showticksuffix: "last" };
     const duration = panel.tensors.waveform.shape.at(-1) / panel.about.sampling_rate_hz;
     const axes = {};
     COLUMNS.forEach((domain, column) => {
         axes[column ? `xaxis${column + 1}` : "xaxis"] = {
             ...common, domain, anchor: yName(rows.length - 1, column), range: [0, duration], uirevision: view.time,
-            ...(column ? { matches: "x" } : {}), title: { text: "s from the window's start", font: { size: 11 }, standoff: 4 },
+            ...(column ? { matches: "x" } : { title: { text: `from ${panel.about.starttime} (UTC)`, font: { size: 11 }, standoff: 4 } }),
+            ticksuffix: " s",
         };
     });
     const firstRecorded = rows.findIndex((row) => row.recorded);
@@ -95,9 +107,9 @@ function axes(panel, rows, ink, view) {
         const leader = yName(firstRecorded, column ? 1 : 0);
         axes[axisKey(name)] = {
             ...common, domain, anchor: column ? `x${column + 1}` : "x", visible: recorded, uirevision: view.height,
-            range: column ? [0, frequencies.at(-1)] : [-1.05, 1.05], nticks: 5,
+            range: column ? [0, frequencies.at(-1)] : [-1.05, 1.05], nticks: column ? 5 : 3,
             showticklabels: column < 2, ...(recorded && name !== leader ? { matches: leader } : {}),
-            ...(column === 1 && recorded ? { title: { text: "Hz", font: { size: 11 }, standoff: 2 } } : {}),
+            ticksuffix: column ? " Hz" : "",
         };
     }));
     return axes;
@@ -109,24 +121,26 @@ export function wholeRanges(panel) {
     return Object.fromEntries(all.map(([name, { range }]) => [`${name}.range`, range]));
 }
 
-function rowNames(rows, ink) {
-    return rows.map(({ letter, recorded, domain: [bottom, top] }) => ({
+function rowNames({ about }, rows, ink) {
+    const unit = (index) => `  <span style="font-size:11px">1 = ${Number(about.scale[index].toPrecision(3))} ${plain(about.recorded_unit)}</span>`;
+    return rows.map(({ letter, index, recorded, domain: [bottom, top] }) => ({
         xref: "paper", yref: "paper", x: recorded ? 0.003 : 0.5, y: recorded ? top : (bottom + top) / 2, showarrow: false,
         xanchor: recorded ? "left" : "center", yanchor: recorded ? "top" : "middle",
-        text: recorded ? `<b>${letter}</b>` : `<b>${letter}</b> was not recorded`, font: { size: recorded ? 15 : 12, color: ink.text },
+        text: recorded ? `<b>${letter}</b>${unit(index)}` : `<b>${letter}</b> was not recorded`, font: { size: recorded ? 15 : 12, color: ink.text },
+        bgcolor: ink.plot, opacity: 0.85, borderpad: 1,
     }));
 }
 
 /** The event's span in s from the window's start, { start, end }; an end outside of the window is null. */
-export function eventSpan({ about, tensors }, { starttime, endtime }) {
+export function eventSpan({ about, tensors }) {
     const duration = tensors.waveform.shape.at(-1) / about.sampling_rate_hz;
     const seconds = (time) => (Date.parse(time) - Date.parse(about.starttime)) / 1000;
     const inside = (second) => (second >= 0 && second <= duration ? second : null);
-    return { start: inside(seconds(starttime)), end: inside(seconds(endtime)) };
+    return { start: inside(seconds(about.event_start)), end: inside(seconds(about.event_end)) };
 }
 
-function eventLines(panel, event, ink) {
-    const span = eventSpan(panel, event);
+function eventLines(panel, ink) {
+    const span = eventSpan(panel);
     const marks = Object.entries(span).filter(([, second]) => second !== null);
     // Over the maps a line needs a colour that is seen on all of Viridis and on white.
     const line = (second, xref, color) => ({ type: "line", xref, yref: "paper", x0: second, x1: second, y0: 0, y1: 1,
@@ -151,27 +165,25 @@ function gapShapes(panel, rows, ink) {
  * Layout of a panel. `what` names the class of the relevance map; `view` says until when a zoom is kept:
  * `time` for this event, `height` (frequency, amplitude) for the sitting.
  */
-export function layout(panel, target, { event, what, ink, view }) {
+export function layout(panel, target, { what, ink, view }) {
     const rows = componentRows(panel);
-    const { tensors, about } = panel;
+    const { tensors } = panel;
     const peak = largestMagnitude(tensors.relevance, target);
-    const lines = eventLines(panel, event, ink);
+    const lines = eventLines(panel, ink);
     return {
         ...axes(panel, rows, ink, view),
         coloraxis: { cmin: 0, cmax: largestMagnitude(tensors.stft), colorscale: scale(VIRIDIS),
-            colorbar: colourBar(1, "STFT magnitude, as the network got it (linear)", ink) },
+            colorbar: colourBar(1, ink) },
         coloraxis2: { cmin: -peak, cmid: 0, cmax: peak, colorscale: scale(DIVERGING),
-            colorbar: colourBar(2, `Relevance for “${what}”`, ink) },
+            colorbar: colourBar(2, ink) },
         shapes: [...gapShapes(panel, rows, ink), ...lines.shapes],
-        annotations: [...rowNames(rows, ink), ...lines.annotations, {
-            xref: "paper", yref: "paper", x: COLUMNS[0][1] / 2, y: 1, yshift: 20, yanchor: "bottom", showarrow: false,
-            text: `Waveform (${about.unit})`, font: { size: 13, color: ink.text },
-        }],
-        margin: { l: 38, r: 8, t: 50, b: 34 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: ink.plot,
+        annotations: [...rowNames(panel, rows, ink), ...lines.annotations, ...headings(
+            [`Waveform (${panel.about.unit})`, "STFT magnitude (the network’s input, linear)", `Relevance for “${what}”`], ink)],
+        margin: { l: 38, r: 10, t: 48, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: ink.plot,
         font: { family: ink.font, color: ink.text }, showlegend: false, dragmode: "zoom", hovermode: "closest", uirevision: view.time,
         hoverlabel: { font: { family: ink.font, size: 12 } },
     };
 }
 
 /** Plotly's settings: no toolbar (keys and the mouse do it), no link to anywhere. */
-export const CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, doubleClick: "reset", scrollZoom: true };
+export const CONFIG = { displayModeBar: false, displaylogo: false, doubleClick: "reset", scrollZoom: true };

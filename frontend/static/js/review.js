@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { className, eventHead } from "./header.js";
 import { listen } from "./keys.js";
 import { Lease } from "./lease.js";
-import { draw, fetchPanel, wholeWindow } from "./screen.js";
+import { draw, fetchPanel, keepSize, wholeWindow } from "./screen.js";
 import { inWords } from "./words.js";
 
 const ITEMS = "/api/v1/review-items";
@@ -44,6 +44,7 @@ async function show(item) {
     now.station = Math.max(0, item.panels.findIndex(({ station }) => station === item.event.station));
     lease.hold(item.id);
     part("rest").replaceChildren();
+    setState("busy"); // there is something to see now, so that the drawing finds its place
     await showStation(now.station);
     setState("ready");
     part("event-name").focus({ preventScroll: true });
@@ -53,7 +54,7 @@ async function show(item) {
 async function showStation(station) {
     now.station = station;
     now.panel = now.panels.length ? await fetchPanel(now.panels[station].url) : null;
-    now.target = Math.min(now.target, Math.max(0, (now.panel?.about.targets.length ?? 0) - 1));
+    now.target = Math.min(now.target, Math.max(0, (now.panel?.targets.length ?? 0) - 1));
     await redraw();
 }
 
@@ -70,7 +71,8 @@ function showEmpty() {
     lease.held = null;
     now.item = null;
     const name = page.dataset.siteName;
-    part("rest").replaceChildren(h("div", { class: "empty card" }, h("h1", {}, "Nothing is waiting for you"),
+    const last = h("p", { class: "message" }, ...part("done").cloneNode(true).childNodes);
+    part("rest").replaceChildren(last, h("div", { class: "empty card" }, h("h1", {}, "Nothing is waiting for you"),
         h("p", {}, progress(), ". Postponed events and those that others hold come back later. ",
             "New questions come when a model disagrees with a label: ", h("code", {}, `python manage.py classify "${name}"`)),
         h("p", {}, h("button", { type: "button", class: "primary", onclick: () => next() }, "Ask again"), " ",
@@ -87,7 +89,7 @@ function showFailure(error) {
 /* ---- drawing it ---- */
 
 function explained() {
-    return now.panel?.about.targets[now.target] ?? null;
+    return now.panel?.targets[now.target] ?? null;
 }
 
 function progress() {
@@ -120,8 +122,8 @@ async function redraw() {
         return;
     }
     part("words").replaceChildren(...inWords(now.panel, now.target, (code) => className(now.item, code)));
-    await draw(part("plot"), now.panel, now.target, { event: now.item.event, what: className(now.item, explained()),
-        view: { time: now.item.id, height: "sitting" } });
+    await draw(part("plot"), now.panel, now.target, { what: className(now.item, explained()),
+        view: { time: `${now.item.id} ${now.station}`, height: "sitting" } });
 }
 
 /* ---- deciding ---- */
@@ -189,7 +191,9 @@ async function leaving(action) {
     }
     lease.held = null;
     await next();
+    // For whoever measures: from the key press until the next event was drawn.
     page.dataset.lastStepMs = String(Math.round(performance.now() - pressed));
+    page.dataset.steps = String(Number(page.dataset.steps ?? 0) + 1);
 }
 
 function decided(item, relabel) {
@@ -204,7 +208,7 @@ function decided(item, relabel) {
 
 function turnRelevance() {
     if (!now.panel) return;
-    const { targets } = now.panel.about;
+    const { targets } = now.panel;
     if (targets.length < 2) return trouble(`Only ${className(now.item, targets[0])} is explained: prediction and label are the same.`);
     now.target = (now.target + 1) % targets.length;
     redraw();
@@ -257,5 +261,6 @@ addEventListener("themechange", () => now.item && redraw());
 // Back from the browser's memory, the event may be somebody else's by now.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
+keepSize(part("plot"));
 listen(bindings);
 next(page.dataset.item || null);

@@ -26,9 +26,22 @@ export function ink() {
 }
 
 /** Draws `panel` into `element`; `target` is the index of the class whose relevance is shown. Resolves when drawn. */
-export function draw(element, panel, target, { event, what, view }) {
+export function draw(element, panel, target, { what, view }) {
     const colours = ink();
-    return window.Plotly.react(element, traces(panel, target, colours), layout(panel, target, { event, what, ink: colours, view }), CONFIG);
+    const drawing = { ...layout(panel, target, { what, ink: colours, view }), ...size(element) };
+    return window.Plotly.react(element, traces(panel, target, colours), drawing, CONFIG);
+}
+
+function size(element) {
+    return { width: element.clientWidth, height: element.clientHeight };
+}
+
+/** Keeps the drawing as large as its place. */
+export function keepSize(element) {
+    new ResizeObserver(() => {
+        const { layout: drawn, clientWidth: width, clientHeight: height } = element;
+        if (drawn && width && (drawn.width !== width || drawn.height !== height)) window.Plotly.relayout(element, { width, height });
+    }).observe(element);
 }
 
 /** Back to the whole window and every frequency. */

@@ -1,0 +1,97 @@
+"""A site with a queue of explained events, and a browser that looks at it."""
+
+import hashlib
+
+import pytest
+from django.core.files.base import ContentFile
+
+from tests.browser import launched
+from tests.frontend.panels import panel_of, start_of, window
+
+
+@pytest.fixture
+def explain(station):
+    """explain(prediction) stores a panel for it, at the first station or another."""
+    from labelapp.catalogue.models import Explanation
+
+    def store(prediction, at=None, **problems):
+        at, event = at or station, prediction.event
+        targets = list(dict.fromkeys([prediction.event_class.code, *([event.label.code] if event.label else [])]))
+        content = panel_of(at, event, window(event.pk, start_of(event), **problems), targets)
+        return Explanation.objects.create(
+            prediction=prediction,
+            station=at,
+            panel=ContentFile(content, f"{event.pk}-{at.pk}.safetensors"),
+            sha256=hashlib.sha256(content).hexdigest(),
+            summary={"targets": targets},
+        )
+
+    return store
+
+
+@pytest.fixture
+def enqueue(site, make_event, make_model, make_prediction, explain):
+    """enqueue("quake", "rockfall") puts an explained event into the queue, behind those before."""
+    from labelapp.review.models import ReviewItem
+
+    model = make_model()
+
+    def add(label="quake", predicted="rockfall", *, panel=True, problems=None, **facts):
+        event = make_event(label, **facts)
+        prediction = make_prediction(event, predicted, 0.8, model=model)
+        if panel:
+            explain(prediction, **(problems or {}))
+        reason = "disagreement" if label else "detection"
+        return ReviewItem.objects.create(
+            site=site, event=event, prediction=prediction, reason=reason, priority=1 / event.pk
+        )
+
+    return add
+
+
+@pytest.fixture(scope="session")
+def chromium_running():
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_page(chromium_running, live_server, client):
+    """open_page(user, "/address/") → a page on which that user is logged in. Any complaint of the browser fails."""
+    contexts, complaints = [], []
+
+    def open_as(user, address, **options):
+        context = chromium_running.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        contexts.append(context)
+        if user:
+            client.force_login(user)
+            cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+            context.add_cookies([cookie])
+        page = context.new_page()
+        # Refusals of the API are part of the game (the page shows them); everything else in the console is a fault.
+        page.on("console", lambda said: complaints.append(said.text) if is_fault(said) else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(live_server.url + address)
+        return page
+
+    yield open_as
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def is_fault(said):
+    refusal = "the server responded with a status of 4" in said.text
+    return said.type in {"error", "warning"} and not refusal
+
+
+@pytest.fixture
+def review(open_page, site, expert):
+    """review() → the review page with an event on it."""
+
+    def open_review(user=expert, query="", state="ready", **options):
+        page = open_page(user, f"/sites/{site.pk}/review/{query}", **options)
+        page.wait_for_selector(f"[data-state={state}]")
+        return page
+
+    return open_review
