@@ -47,7 +47,8 @@ def start(tmp_path, real_data):
         scheme.write_text(json.dumps([class_row(code, number) for number, code in enumerate(classes, 1)]))
         recipe = tmp_path / "recipe.toml"
         recipe.write_text(RECIPES[name])
-        home.manage("create_site", name, "--classes", scheme, "--recipe", recipe)
+        home.manage("create_site", name, "--classes", scheme)
+        home.manage("set_recipe", name, recipe)
         home.make_user("ana", "expert")
         return home
 
@@ -79,7 +80,7 @@ def decide_first_disagreement(home, site):
 
 
 def assert_proved(home, site, event_id, label, exported):
-    assert {row["label"] for row in exported if row["event_id"] == event_id} == {label}
+    assert {row["event_class"] for row in exported if row["event_id"] == event_id} == {label}
     rows = [json.loads(r) for r in home.manage("export_relabels", site, "--format", "jsonl").stdout.splitlines()]
     assert [(row["event_id"], row["to_code"], row["expert_name"]) for row in rows] == [(event_id, label, "ana")]
     home.manage("verify_ledger", site)
