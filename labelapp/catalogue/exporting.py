@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from labelapp.catalogue import quakeml
 from labelapp.catalogue.models import Event, Observation
-from labelapp.catalogue.rows import guarded
+from labelapp.catalogue.text import guarded
 
 COLUMNS = (
     "event_id", "event_class", "starttime", "endtime", "network", "station", "location", "snr", "latitude",

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from labelapp.catalogue.errors import Invalid
+from labelapp.catalogue.text import check_text, shown, unguarded
 
 SPANS = (
     ("starttime", "endtime"),
@@ -33,10 +34,6 @@ LONGEST_TEXT = {"event_id": 200, "source": 300, "description": 5_000, "file": 1_
 # A longer span is a mistake in a date; reading its waveforms would never end.
 LONGEST_EVENT = timedelta(days=1)
 YEARS = range(1900, 2201)
-# A spreadsheet takes a text that begins so for a formula; an apostrophe before it keeps it a text.
-FORMULA = re.compile(r"'*[=+\-@\t\r]")
-# They show text in another order than it is stored.
-DIRECTION_MARKS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
 
 @dataclass(frozen=True)
@@ -164,7 +161,7 @@ def _station(cell: dict[str, str]) -> tuple[str, str, str] | None:
     elif cell.get("station_id"):
         parts = [*cell["station_id"].split("."), ""][:3]
         if cell["station_id"].count(".") not in (1, 2):
-            raise Invalid(f"station_id is {_shown(cell['station_id'])}. Expected NET.STA or NET.STA.LOC.")
+            raise Invalid(f"station_id is {shown(cell['station_id'])}. Expected NET.STA or NET.STA.LOC.")
     else:
         return None
     network, code, location = parts
@@ -179,7 +176,7 @@ def parse_time(name: str, text: str) -> datetime:
             raise ValueError("a date alone")
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise Invalid(f"{name} is {_shown(text)}. Expected a time such as 2020-03-28T13:00:00.000000Z.") from error
+        raise Invalid(f"{name} is {shown(text)}. Expected a time such as 2020-03-28T13:00:00.000000Z.") from error
     return time
 
 
@@ -194,7 +191,7 @@ def _number(cell: dict[str, str], name: str, comma: bool) -> float | None:
     try:
         return float(text.replace(",", ".") if comma else text)
     except ValueError as error:
-        raise Invalid(f"{name} is {_shown(text)}. Expected a number.") from error
+        raise Invalid(f"{name} is {shown(text)}. Expected a number.") from error
 
 
 def check_number(name: str, value: float | None, low: float, high: float) -> None:
@@ -204,16 +201,6 @@ def check_number(name: str, value: float | None, low: float, high: float) -> Non
         raise Invalid(f"{name} is {value}. Expected {expected}.")
 
 
-def check_text(name: str, text: str, longest: int) -> None:
-    """Raises Invalid for text that is too long, is no UTF-8, or holds characters that hide or break what is read."""
-    if len(text) > longest:
-        raise Invalid(f"{name} has {len(text)} characters, beginning {_shown(text)}. At most {longest} are allowed.")
-    if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
-        raise Invalid(f"{name} is no UTF-8: {_shown(text)}.")
-    if any((ord(c) < 32 and c not in "\n\t\r") or 0x7F <= ord(c) < 0xA0 or ord(c) in DIRECTION_MARKS for c in text):
-        raise Invalid(f"{name} holds control characters: {_shown(text)}. Remove them.")
-
-
 def _check_span(starttime: datetime, endtime: datetime) -> None:
     if starttime.year not in YEARS:
         raise Invalid(f"it starts in the year {starttime.year}. Expected one from {YEARS[0]} to {YEARS[-1]}.")
@@ -221,18 +208,3 @@ def _check_span(starttime: datetime, endtime: datetime) -> None:
         raise Invalid(f"it ends ({endtime.isoformat()}) before it starts ({starttime.isoformat()}).")
     if endtime - starttime > LONGEST_EVENT:
         raise Invalid(f"it lasts {endtime - starttime}. An event lasts at most a day: check the dates.")
-
-
-def _shown(text: str) -> str:
-    """Text as it may safely stand in a message: short, its odd characters escaped."""
-    return ascii(text[:60] + ("…" if len(text) > 60 else ""))
-
-
-def guarded(text: str) -> str:
-    """Text that a spreadsheet will not take for a formula; `unguarded` gives it back."""
-    return "'" + text if FORMULA.match(text) else text
-
-
-def unguarded(text: str) -> str:
-    """Undo `guarded`."""
-    return text[1:] if text.startswith("'") and FORMULA.match(text) else text

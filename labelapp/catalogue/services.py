@@ -31,6 +31,7 @@ from labelapp.catalogue.models import (
     TrainingExample,
 )
 from labelapp.catalogue.schemes import DEFAULT_CLASSES, ClassFacts
+from labelapp.catalogue.text import printable
 
 
 @dataclass(frozen=True)
@@ -319,11 +320,6 @@ def add_detection(
 def classes_by_code(site: Site) -> dict[str, EventClass]:
     """The site's classes, in the order of their keys."""
     return {event_class.code: event_class for event_class in site.classes.order_by("key")}
-
-
-def printable(text: str) -> str:
-    """Text without the characters that a database refuses (null) or that fake what is read (other controls)."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
 
 
 def _refuse_unknown(site: Site, by_code: Mapping[str, EventClass], codes: Any) -> None:

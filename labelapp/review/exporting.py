@@ -8,7 +8,7 @@ from typing import TextIO
 
 from labelapp.catalogue.exporting import Line
 from labelapp.catalogue.models import Site
-from labelapp.catalogue.rows import guarded
+from labelapp.catalogue.text import guarded
 from labelapp.review import ledger, selectors
 from labelapp.review.models import Relabel
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from labelapp.catalogue import roles
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, EventClass, Prediction, Site
+from labelapp.catalogue.text import check_text
 from labelapp.review import ledger
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import free, held_by, waiting
@@ -177,10 +178,7 @@ def _refuse_bad_label(event: Event, event_class: EventClass, reason: str) -> Non
 
 def _clean_reason(reason: str) -> str:
     reason = reason.strip()
-    if len(reason) > LONGEST_REASON:
-        raise Invalid(f"The reason has {len(reason)} characters. Keep it below {LONGEST_REASON}.")
-    if any(not (c.isprintable() or c in "\n\t\r") and not 0x200B <= ord(c) <= 0x200F for c in reason):
-        raise Invalid("The reason holds characters that cannot be printed. Remove them.")
+    check_text("The reason", reason, LONGEST_REASON)
     return reason
 
 
@@ -225,7 +223,8 @@ def fill_queue(*, site: Site, predictions: Iterable[Prediction]) -> dict[str, in
             added.append(ReviewItem(site=site, event_id=pk, prediction=prediction, **question))
         elif item is not None:
             changed.append(_brought_up_to_date(item, prediction, question, now))
-            counts["withdrawn"] += item.state == ReviewItem.State.WITHDRAWN
+            if item.state == ReviewItem.State.WITHDRAWN:
+                counts["withdrawn"] += 1
         if question:
             counts[question["reason"]] += 1
     ReviewItem.objects.bulk_create(added, batch_size=1000)
