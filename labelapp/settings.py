@@ -87,7 +87,9 @@ def database(home: Path) -> dict:
 def redis_url() -> str:
     url = os.environ.get("REDIS_URL", "").strip()
     if url and not url.startswith(("redis://", "rediss://", "redis+socket://")):
-        raise ImproperlyConfigured(f"REDIS_URL begins with {url.split(':', 1)[0]!r}. Expected redis://HOST:PORT/NUMBER.")
+        raise ImproperlyConfigured(
+            f"REDIS_URL begins with {url.split(':', 1)[0]!r}. Expected redis://HOST:PORT/NUMBER."
+        )
     return url
 
 
@@ -247,7 +249,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["labelapp.api.permissions.HasRole"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["labelapp.api.parsers.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["labelapp.api.parsers.ShallowJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["labelapp.api.filters.AllowListed"],
     "DEFAULT_PAGINATION_CLASS": "labelapp.api.pagination.Pages",
     "DEFAULT_METADATA_CLASS": None,

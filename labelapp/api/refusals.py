@@ -6,15 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 from axes.helpers import get_lockout_message
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from labelapp.api.parsers import TooLarge
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed, Refused
 
 log = logging.getLogger(__name__)
@@ -27,6 +26,12 @@ class UnknownParameter(exceptions.ValidationError):
     """A query parameter that nothing reads: a typing error must not pass for a filter."""
 
     code = "unknown_parameter"
+
+
+class TooLarge(exceptions.APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+    default_detail = f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes. Send less at once."
 
 
 class Unavailable(exceptions.APIException):
@@ -61,8 +66,8 @@ def _as_api_error(error: Exception) -> Exception:
         return refusal
     if isinstance(error, RequestDataTooBig):
         return TooLarge()
-    if isinstance(error, SuspiciousOperation | MultiPartParserError):
-        return exceptions.ParseError("The body cannot be read. Send JSON.")
+    if isinstance(error, SuspiciousOperation):  # such as thousands of parameters
+        return exceptions.ParseError("The request cannot be read. Send fewer parameters.")
     if isinstance(error, OperationalError):
         log.exception("The database failed")
         return Unavailable()
@@ -73,7 +78,7 @@ def _body(error: exceptions.APIException) -> dict[str, Any]:
     if isinstance(error, exceptions.ValidationError):
         fields = _fields(error.detail)
         return {"detail": _sentence(fields), "code": getattr(error, "code", "invalid"), "fields": fields}
-    detail = str(error.detail)
+    detail = _writable(str(error.detail))
     if detail.startswith("CSRF Failed"):
         return {"detail": f"{detail} Send the csrftoken cookie's value as X-CSRFToken.", "code": "csrf_failed"}
     return {"detail": detail, "code": getattr(error.detail, "code", error.default_code)}
@@ -96,7 +101,12 @@ def _flat(detail: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for inner in detail:
             yield from _flat(inner, name)
     else:
-        yield name, str(detail)
+        yield _writable(name), _writable(str(detail))
+
+
+def _writable(text: str) -> str:
+    """Text that UTF-8 can hold: JSON may bring half characters, and a refusal repeats them."""
+    return text.encode(errors="replace").decode()
 
 
 def _sentence(fields: dict[str, list[str]]) -> str:

@@ -1,7 +1,5 @@
 """Runs, and the request for one."""
 
-from typing import Any
-
 from rest_framework import serializers
 
 from labelapp.api.serializers.fields import Address, SiteField, Strict, UserName
@@ -56,8 +54,3 @@ class StartRunSerializer(Strict):
         if kind not in Run.Kind.values:
             raise serializers.ValidationError(f"{kind!r} is not one of: {', '.join(Run.Kind.values)}.")
         return kind
-
-    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        if any(isinstance(value, str) and "\0" in value for pair in parameters.items() for value in pair):
-            raise serializers.ValidationError("Null characters are not allowed.")
-        return parameters

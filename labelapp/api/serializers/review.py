@@ -223,7 +223,8 @@ def as_text(time: Any) -> Any:
 def counts_of(site: Any) -> dict[str, Any]:
     """A site's queue in numbers, the reasons apart."""
     counts = queue_counts(site)
-    return {**counts, "by_reason": {reason: counts.pop(reason) for reason in ReviewItem.Reason.values}}
+    by_reason = {reason: counts.pop(reason) for reason in ReviewItem.Reason.values}
+    return {**counts, "by_reason": by_reason}
 
 
 def reason_text(item: ReviewItem) -> str:

@@ -49,7 +49,7 @@ class EventViewSet(Rows):
 
     def get_queryset(self) -> QuerySet[Event]:
         events = catalogue_events()
-        return events if self.action == "list" else events.prefetch_related("observations__station")
+        return events.prefetch_related("observations__station") if self.action == "retrieve" else events
 
     def get_serializer_class(self) -> type[EventRowSerializer]:
         return EventRowSerializer if self.action == "list" else EventSerializer

@@ -1,0 +1,93 @@
+"""POST /api/v1/review-items/{id}/decide/"""
+
+import pytest
+
+from labelapp.catalogue.models import Event
+from labelapp.catalogue.services import create_site
+from labelapp.review import ledger
+from labelapp.review.models import Relabel
+
+
+@pytest.fixture
+def item(ask):
+    return ask("quake", "rockfall")
+
+
+def decision(client, item, event_class="rockfall", reason="clear impacts", **facts):
+    body = {"event_class": event_class, "reason": reason, "prediction": item.prediction_id, **facts}
+    return client.post(f"/api/v1/review-items/{item.pk}/decide/", body)
+
+
+def test_a_correction_changes_the_label_and_is_written_into_the_ledger(as_expert, item, site):
+    answer = decision(as_expert, item)
+    assert answer.status_code == 201
+    row = answer.json()["relabel"]
+    assert (row["from_class"], row["to_class"], row["kind"], row["item"]) == ("quake", "rockfall", "correct", item.pk)
+    assert row["prediction"] == item.prediction_id
+    assert answer.json()["counts"]["done"] == 1
+    assert Event.objects.get(pk=item.event_id).label.code == "rockfall"
+    assert Relabel.objects.get().hash == row["hash"]
+    assert ledger.verify(site) == []
+
+
+def test_a_confirmation_needs_no_reason(as_expert, item):
+    row = decision(as_expert, item, "quake", "").json()["relabel"]
+    assert (row["kind"], row["reason"]) == ("confirm", "")
+
+
+def test_a_first_label_needs_no_reason(as_expert, ask):
+    row = decision(as_expert, ask(None, "rockfall"), "noise", "").json()["relabel"]
+    assert (row["kind"], row["from_class"]) == ("first", None)
+
+
+def test_a_change_without_a_reason_is_refused_and_changes_nothing(as_expert, item, refused):
+    assert "Give a reason" in refused(decision(as_expert, item, reason=" "), 400, "invalid")["detail"]
+    assert Event.objects.get(pk=item.event_id).label.code == "quake"
+    assert Relabel.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"event_class": "avalanche"}, "Classes: earthquake, quake, rockfall, noise"),
+        ({"event_class": ""}, "blank"),
+        ({"event_class": None}, "null"),
+        ({"event_class": 3}, "has no class '3'"),
+        ({"event_class": ["rockfall"]}, "valid string"),
+        ({"event_class": "rock\0fall"}, "Null characters"),
+        ({"reason": "\0"}, "Null characters"),
+        ({"reason": "\x07"}, "cannot be printed"),
+        ({"reason": "x" * 2001}, "2000"),
+        ({"reason": {}}, "valid string"),
+        ({"prediction": None}, "Say which one was shown"),
+        ({"prediction": 123456}, "not about"),
+        ({"prediction": 10**30}, "less than or equal"),
+        ({"prediction": "x"}, "valid integer"),
+        ({"resaon": "typing error"}, "Known: event_class, reason, prediction"),
+    ],
+)
+def test_what_cannot_be_a_decision_is_refused(as_expert, item, refused, facts, words):
+    assert words in refused(decision(as_expert, item, **facts), 400, "invalid")["detail"]
+    assert Relabel.objects.count() == 0
+
+
+def test_a_class_of_another_site_is_no_class_here(as_expert, item, refused):
+    other = create_site(name="Other slope")
+    other.classes.filter(code="noise").update(code="blast")
+    assert "has no class 'blast'" in refused(decision(as_expert, item, "blast"), 400, "invalid")["detail"]
+
+
+def test_what_another_expert_decided_is_not_decided_again(as_expert, as_second_expert, item, refused):
+    decision(as_expert, item)
+    assert "a expert labelled" in refused(decision(as_second_expert, item, "noise"), 409, "conflict")["detail"]
+    assert Relabel.objects.count() == 1
+
+
+def test_a_decision_that_was_sent_twice_is_written_once(as_expert, item):
+    first, second = decision(as_expert, item).json(), decision(as_expert, item).json()
+    assert first["relabel"] == second["relabel"]
+
+
+def test_what_somebody_else_holds_cannot_be_decided(as_expert, as_second_expert, item, refused):
+    as_second_expert.post(f"/api/v1/review-items/{item.pk}/take/")
+    assert "held by another expert" in refused(decision(as_expert, item), 409, "conflict")["detail"]

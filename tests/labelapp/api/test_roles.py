@@ -1,0 +1,126 @@
+"""Who may do what: every address, for every role. An address that is not in the table fails the last test."""
+
+import pytest
+from django.urls import get_resolver
+
+READS = [
+    "",
+    "sites/",
+    "sites/{site}/",
+    "events/",
+    "events/{event}/",
+    "events/{event}/panels/",
+    "events/{event}/relabels/",
+    "explanations/{explanation}/panel/",
+    "relabels/",
+    "relabels/{relabel}/",
+    "review-items/",
+    "review-items/{item}/",
+    "models/",
+    "models/{model}/",
+    "runs/",
+    "runs/{run}/",
+    "catalogue.csv?site={site}",
+    "relabels.csv?site={site}",
+    "relabels.jsonl?site={site}",
+]
+# address → (role it needs, body, status that whoever has the role gets)
+WRITES = {
+    "review-items/next/": ("expert", {"site": "Test slope"}, 200),
+    "review-items/{item}/take/": ("expert", {}, 200),
+    "review-items/{item}/renew/": ("expert", {}, 200),
+    "review-items/{item}/release/": ("expert", {}, 200),
+    "review-items/{item}/skip/": ("expert", {}, 200),
+    "review-items/{item}/decide/": ("expert", {"event_class": "quake", "prediction": "{prediction}"}, 201),
+    "events/{event}/review/": ("expert", {}, 200),
+    "models/{model}/promote/": ("manager", {}, 200),
+    "runs/": ("manager", {"site": "Test slope", "kind": "train"}, 201),
+    "runs/{run}/cancel/": ("manager", {}, 200),
+    "runs/{run}/resume/": ("manager", {}, 409),
+}
+RANKS = ["anonymous", "roleless", "viewer", "expert", "manager"]
+
+
+@pytest.fixture
+def roleless(django_user_model):
+    return django_user_model.objects.create_user(username="a stranger")
+
+
+@pytest.fixture
+def as_roleless(roleless):
+    from tests.labelapp.api.conftest import signed_in
+
+    return signed_in(roleless)
+
+
+@pytest.fixture
+def ids(site, ask, decide, model, run):
+    decided = decide(ask(), "rockfall")
+    item = ask()
+    return {
+        "site": site.pk,
+        "event": item.event_id,
+        "explanation": item.prediction.explanations.get().pk,
+        "relabel": decided.pk,
+        "item": item.pk,
+        "prediction": item.prediction_id,
+        "model": model.pk,
+        "run": run.pk,
+    }
+
+
+@pytest.fixture(params=RANKS)
+def role(request):
+    return request.param
+
+
+@pytest.fixture
+def client_of(role, request):
+    return request.getfixturevalue(role if role == "anonymous" else f"as_{role}")
+
+
+def outcome(role, needed, status):
+    if role == "anonymous":
+        return 401
+    return status if RANKS.index(role) >= RANKS.index(needed) else 403
+
+
+def test_reading_needs_the_role_of_a_viewer(client_of, role, ids):
+    for address in READS:
+        answer = client_of.get(f"/api/v1/{address.format(**ids)}")
+        assert answer.status_code == outcome(role, "viewer", 200), (address, answer.content)
+
+
+@pytest.mark.parametrize("address", WRITES)
+def test_writing_needs_the_role_of_the_address(client_of, role, ids, refused, address):
+    needed, body, status = WRITES[address]
+    body = {name: ids["prediction"] if value == "{prediction}" else value for name, value in body.items()}
+    answer = client_of.post(f"/api/v1/{address.format(**ids)}", body)
+    assert answer.status_code == outcome(role, needed, status), answer.content
+    if answer.status_code in {401, 403}:
+        refused(answer, answer.status_code)
+
+
+def test_who_lacks_the_role_is_told_which(as_viewer, site, refused):
+    said = refused(as_viewer.post("/api/v1/review-items/next/", {"site": site.pk}), 403, "permission_denied")
+    assert "no expert" in said["detail"]
+    assert "Ask a manager" in said["detail"]
+
+
+@pytest.mark.parametrize("address", ["/api/schema/", "/api/nowhere/", "/api/v1/nowhere"])
+def test_strangers_learn_nothing_of_the_addresses(anonymous, db, refused, address):
+    answer = anonymous.get(address)
+    refused(answer, 401, "not_authenticated")
+    assert answer["WWW-Authenticate"] == "Token"
+
+
+def test_every_address_stands_in_a_table_above():
+    import re
+
+    def plain(pattern):
+        return re.sub(r"\(\?P<pk>[^)]*\)", "{}", str(pattern)).strip("^$").replace("\\Z", "")
+
+    api = next(p for p in get_resolver().url_patterns if str(p.pattern) == "api/")
+    version_1 = next(p for p in api.url_patterns if str(p.pattern) == "v1/")
+    stated = {re.sub(r"\{\w+\}", "{}", address.split("?")[0]) for address in [*READS, *WRITES]}
+    assert {plain(p.pattern) for p in version_1.url_patterns} - stated == {"token/"}
