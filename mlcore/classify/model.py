@@ -25,14 +25,16 @@ class STFTClassifier(nn.Module):
         blocks = [conv_block(before, after) for before, after in zip([channels, *widths], widths, strict=False)]
         self.features = nn.Sequential(*blocks)
         self.pool = nn.AdaptiveAvgPool2d((FREQUENCY_CELLS, 1))
+        logits = nn.Linear(2 * widths[-1], classes)
         self.head = nn.Sequential(
             nn.Flatten(),
             nn.Linear(widths[-1] * FREQUENCY_CELLS, 2 * widths[-1]),
             nn.ReLU(),
             nn.Dropout(network.dropout),
-            nn.Linear(2 * widths[-1], classes),
+            logits,
         )
         self.apply(_initialise)
+        nn.init.normal_(logits.weight, std=0.01)  # so that an untrained network prefers no class
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.pool(self.features(x))  # (batch, last width, FREQUENCY_CELLS, 1)

@@ -16,12 +16,13 @@ CLASSES = ["quake", "earthquake", "rockfall", "noise"]
 
 
 def untrained(recipe=SMALL, classes=CLASSES, seed=0):
-    """A classifier whose weights and biases are random, so that biases take their share."""
+    """A classifier with random biases, so that they take their share, and logits of order one, as trained ones have."""
     torch.manual_seed(seed)
     model = STFTClassifier(len(recipe.preprocessing.components), len(classes), recipe.network)
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter, std=0.05)
+    torch.nn.init.normal_(model.head[-1].weight, std=0.5)
     return Classifier.from_files(model_files(model, {"classes": classes, "recipe": recipe.to_dict()}))
 
 

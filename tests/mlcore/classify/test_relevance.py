@@ -20,6 +20,7 @@ def network(classes=3):
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             nn.init.normal_(parameter, std=0.3)
+    nn.init.normal_(model.head[-1].weight, std=0.5)
     return model
 
 
