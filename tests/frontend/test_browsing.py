@@ -64,7 +64,7 @@ def test_the_event_page_draws_what_the_model_saw(open_page, enqueue, viewer):
     page.wait_for_selector("[data-state=ready]")
     page.get_by_role("button", name="Quake").click()
     expect(page.locator("#words")).to_contain_text("Why Quake")
-    assert page.evaluate("document.getElementById('plot').data.length") == 9
+    assert page.evaluate("document.getElementById('plot').data.filter((trace) => trace.name).length") == 9
 
 
 @SCHEMES

@@ -1,11 +1,14 @@
 """Reviewing in a real browser: what is drawn is what the network saw, and keys alone decide."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from labelapp.catalogue.models import Event
 from labelapp.review.models import Relabel, ReviewItem
+from tests.conftest import MORNING
 from tests.frontend.panels import classifier, start_of, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("browser")]
@@ -53,6 +56,17 @@ class TestWhatIsDrawn:
         for row, component in enumerate("ZNE"):
             np.testing.assert_array_equal(np.array(drawn(page, "heatmap", f"{component} STFT")), given[row])
 
+    def test_key_d_changes_the_colours_of_the_stft_and_none_of_its_numbers(self, enqueue, review):
+        enqueue()
+        page = review()
+        linear = drawn(page, "heatmap", "Z STFT")
+        press(page, "d")
+        expect(page.locator("#plot")).to_contain_text("colours in dB")
+        assert drawn(page, "heatmap", "Z STFT") == linear
+        scale = page.evaluate("document.getElementById('plot').layout.coloraxis.colorscale.map(([at]) => at)")
+        steps_db = 20 * np.log10(scale[1:])
+        np.testing.assert_allclose(np.diff(steps_db), 50 / 9)
+
     def test_relevance_is_white_at_zero_and_as_wide_for_as_against(self, enqueue, review):
         enqueue()
         page = review()
@@ -99,6 +113,12 @@ class TestWhatIsDrawn:
         page = review()
         lines = page.evaluate("document.getElementById('plot').layout.shapes.map(s => [s.xref, s.x0])")
         assert sorted(lines) == [[axis, x] for axis in ("x", "x2", "x3") for x in (6, 11)]
+
+    def test_an_event_longer_than_the_window_is_said_to_go_on(self, enqueue, review):
+        enqueue(endtime=MORNING + timedelta(seconds=30))
+        page = review()
+        assert "ends outside of this window" in page.inner_text("#event-head")
+        assert page.evaluate("document.getElementById('plot').layout.shapes.length") == 3
 
     def test_a_component_that_did_not_record_is_said_and_not_drawn(self, enqueue, review):
         enqueue(problems={"missing": (1,)})

@@ -65,7 +65,8 @@ export function keyList(item) {
         ["S", "skip: the event comes again later"],
         ["R", "relevance for the predicted class or for the label"],
         ["T", "next station of the event"],
-        ["0", "whole window again (as does a double click)"],
+        ["D", "colours of the STFT linear or in dB; its numbers stay the network’s input"],
+        ["0", "whole window again, as a double click does; drag or turn the wheel to zoom"],
         ["Esc", "close the reason box or this list"],
         ["?", "this list"],
     ];

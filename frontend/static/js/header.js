@@ -54,7 +54,7 @@ function probabilities(item, station) {
                 h("span", { style: { "--share": String(mean[one.code]), "--class": one.colour } })),
             h("span", { class: one.code === predicted ? "predicted right" : "right" }, percent(mean[one.code])),
         ])),
-        here ? h("p", { class: "muted" }, `mean of ${Object.keys(byStation).length} stations; here ${className(item, best(here))} ${percent(Math.max(...Object.values(here)))}`) : null);
+        here ? h("p", { class: "muted small" }, `mean of ${Object.keys(byStation).length} stations; here ${className(item, best(here))} ${percent(Math.max(...Object.values(here)))}`) : null);
 }
 
 const best = (shares) => Object.entries(shares).reduce((a, b) => (b[1] > a[1] ? b : a))[0];

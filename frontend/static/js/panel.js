@@ -37,13 +37,19 @@ export function matrix(tensor, ...index) {
     return Array.from({ length: tensor.shape.at(-2) }, (_, row) => vector(tensor, ...index, row));
 }
 
-/** The largest |value| of a tensor at `index` of its first axis (of the whole without one); 1 where all is zero. */
-export function largestMagnitude({ shape, values }, index = null) {
-    const length = index === null ? values.length : values.length / shape[0];
-    const start = index === null ? 0 : index * length;
-    let largest = 0;
-    for (let i = start; i < start + length; i++) largest = Math.max(largest, Math.abs(values[i]));
-    return largest || 1;
+/** The largest |value| of a tensor; 1 where all is zero. */
+export function largestMagnitude({ values }) {
+    return values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || 1;
+}
+
+/**
+ * The |value| that a share of the numbers of target `index` stays below; 1 where all is zero. A few cells of a map
+ * reach far beyond all others: colours that fit them would leave the rest white.
+ */
+export function magnitudeBelowWhich({ shape, values }, index, share) {
+    const length = values.length / shape[0];
+    const sizes = values.slice(index * length, (index + 1) * length).map(Math.abs).sort();
+    return sizes[Math.min(length - 1, Math.floor(share * length))] || sizes[length - 1] || 1;
 }
 
 /** Spans [first, last] of indices where `mask` is 0: what was not recorded. */

@@ -1,5 +1,5 @@
 /** What Plotly draws of a panel: rows are components, columns waveform, STFT and relevance, one time axis. */
-import { gaps, largestMagnitude, matrix, vector } from "./panel.js";
+import { gaps, largestMagnitude, magnitudeBelowWhich, matrix, vector } from "./panel.js";
 
 // Viridis: perceptually uniform, and the same to colour-blind eyes.
 const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
@@ -9,10 +9,19 @@ const COLUMNS = [[0, 0.31], [0.355, 0.67], [0.69, 1]];
 const ROW_GAP = 0.025;
 // A component that did not record gets a line of text, not a row.
 const MISSING_ROW = 0.12;
+// Colours of the STFT in dB reach so far below its largest value.
+const DECIBELS = 50;
+// Beyond this share of a map's cells, colours of relevance are full.
+const SATURATED_ABOVE = 0.995;
 
 // Plotly reads some markup in texts; names have none.
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 const scale = (colours) => colours.map((colour, i) => [i / (colours.length - 1), colour]);
+
+/** Viridis over the tensor's own numbers, its steps even in dB: what is drawn stays linear, the colours do not. */
+function decibelScale() {
+    return [[0, VIRIDIS[0]], ...scale(VIRIDIS).map(([share, colour]) => [10 ** ((-DECIBELS * (1 - share)) / 20), colour])];
+}
 
 /** Components in the order of the rows: { letter, index, recorded, domain }. */
 export function componentRows({ about, tensors }) {
@@ -67,7 +76,12 @@ export function traces(panel, target, ink) {
             { name: "STFT", coloraxis: "coloraxis", unit: "" }),
         mapTrace(panel, component, row, 2, matrix(relevance, target, component.index),
             { name: "relevance", coloraxis: "coloraxis2", unit: "of the logit" }),
-    ] : []);
+    ] : []).concat(barInDecibels());
+}
+
+/** Draws nothing: the bar in dB needs a trace that it belongs to. */
+function barInDecibels() {
+    return { type: "scatter", mode: "markers", x: [null], y: [null], marker: { color: [0], coloraxis: "coloraxis3" }, hoverinfo: "skip" };
 }
 
 const middle = ([left, right]) => (left + right) / 2;
@@ -76,9 +90,19 @@ function colourBar(column, ink) {
     const [left, right] = COLUMNS[column];
     return {
         orientation: "h", x: middle(COLUMNS[column]), xanchor: "center", xpad: 0, y: 1, yanchor: "bottom", ypad: 3,
-        len: right - left, lenmode: "fraction", thickness: 7, outlinewidth: 0, nticks: 5, exponentformat: "power",
+        // Shorter than the column, so that the texts at its ends keep clear of the next one.
+        len: 0.86 * (right - left), lenmode: "fraction", thickness: 7, outlinewidth: 0, nticks: 5, exponentformat: "power",
         tickfont: { size: 11, color: ink.text },
     };
+}
+
+/** Ticks of a bar whose ends stand for everything beyond. */
+function saturatedTicks(full) {
+    const text = (value) => String(Number(value.toPrecision(2))).replace("-", "−");
+    // A hair inside, for a tick on the very end may be rounded away.
+    const end = full * 0.999;
+    return { tickvals: [-end, -full / 2, 0, full / 2, end],
+        ticktext: [`≤ ${text(-full)}`, text(-full / 2), "0", text(full / 2), `≥ ${text(full)}`] };
 }
 
 function headings(texts, ink) {
@@ -121,13 +145,17 @@ export function wholeRanges(panel) {
     return Object.fromEntries(all.map(([name, { range }]) => [`${name}.range`, range]));
 }
 
-function rowNames({ about }, rows, ink) {
-    const unit = (index) => `  <span style="font-size:11px">1 = ${Number(about.scale[index].toPrecision(3))} ${plain(about.recorded_unit)}</span>`;
-    return rows.map(({ letter, index, recorded, domain: [bottom, top] }) => ({
-        xref: "paper", yref: "paper", x: recorded ? 0.003 : 0.5, y: recorded ? top : (bottom + top) / 2, showarrow: false,
-        xanchor: recorded ? "left" : "center", yanchor: recorded ? "top" : "middle",
-        text: recorded ? `<b>${letter}</b>${unit(index)}` : `<b>${letter}</b> was not recorded`, font: { size: recorded ? 15 : 12, color: ink.text },
-        bgcolor: ink.plot, opacity: 0.85, borderpad: 1,
+/** What 1 means on the waveforms' axes: one peak for all components, or one for each. */
+function waveformUnit({ scale: peaks, components, recorded_unit: unit }) {
+    const rounded = peaks.map((peak) => Number(peak.toPrecision(3)));
+    return new Set(rounded).size === 1 ? `1 = ${rounded[0]} ${unit}` : `1 = ${rounded.join(", ")} ${unit} on ${components.join(", ")}`;
+}
+
+function rowNames(rows, ink) {
+    return rows.map(({ letter, recorded, domain }) => ({
+        xref: "paper", yref: "paper", x: recorded ? 0 : 0.5, xshift: recorded ? -50 : 0, y: middle(domain), yanchor: "middle",
+        xanchor: recorded ? "left" : "center", showarrow: false, font: { size: recorded ? 16 : 12, color: ink.text },
+        text: `<b>${plain(letter)}</b>${recorded ? "" : " was not recorded"}`,
     }));
 }
 
@@ -137,6 +165,13 @@ export function eventSpan({ about, tensors }) {
     const seconds = (time) => (Date.parse(time) - Date.parse(about.starttime)) / 1000;
     const inside = (second) => (second >= 0 && second <= duration ? second : null);
     return { start: inside(seconds(about.event_start)), end: inside(seconds(about.event_end)) };
+}
+
+/** What of the event lies outside of the window, in words. */
+export function outside(panel) {
+    const { start, end } = eventSpan(panel);
+    return [start === null && "The event begins outside of this window.", end === null && "The event ends outside of this window."]
+        .filter(Boolean);
 }
 
 function eventLines(panel, ink) {
@@ -165,21 +200,25 @@ function gapShapes(panel, rows, ink) {
  * Layout of a panel. `what` names the class of the relevance map; `view` says until when a zoom is kept:
  * `time` for this event, `height` (frequency, amplitude) for the sitting.
  */
-export function layout(panel, target, { what, ink, view }) {
+export function layout(panel, target, { what, ink, view, decibels = false }) {
     const rows = componentRows(panel);
     const { tensors } = panel;
-    const peak = largestMagnitude(tensors.relevance, target);
+    const full = magnitudeBelowWhich(tensors.relevance, target, SATURATED_ABOVE);
     const lines = eventLines(panel, ink);
     return {
         ...axes(panel, rows, ink, view),
-        coloraxis: { cmin: 0, cmax: largestMagnitude(tensors.stft), colorscale: scale(VIRIDIS),
-            colorbar: colourBar(1, ink) },
-        coloraxis2: { cmin: -peak, cmid: 0, cmax: peak, colorscale: scale(DIVERGING),
-            colorbar: colourBar(2, ink) },
+        coloraxis: { cmin: 0, cmax: largestMagnitude(tensors.stft), colorscale: decibels ? decibelScale() : scale(VIRIDIS),
+            showscale: !decibels, colorbar: colourBar(1, ink) },
+        coloraxis2: { cmin: -full, cmid: 0, cmax: full, colorscale: scale(DIVERGING),
+            colorbar: { ...colourBar(2, ink), ...saturatedTicks(full) } },
+        // Even colours for the bar alone: the STFT's own axis is linear.
+        coloraxis3: { cmin: -DECIBELS, cmax: 0, colorscale: scale(VIRIDIS), showscale: decibels,
+            colorbar: { ...colourBar(1, ink), ticksuffix: " dB" } },
         shapes: [...gapShapes(panel, rows, ink), ...lines.shapes],
-        annotations: [...rowNames(panel, rows, ink), ...lines.annotations, ...headings(
-            [`Waveform (${panel.about.unit})`, "STFT magnitude (the network’s input, linear)", `Relevance for “${what}”`], ink)],
-        margin: { l: 38, r: 10, t: 48, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: ink.plot,
+        annotations: [...rowNames(rows, ink), ...lines.annotations, ...headings(
+            [`Waveform (${waveformUnit(panel.about)})`, `STFT magnitude (${decibels ? "colours in dB" : "linear"})`,
+                `Relevance for “${what}”`], ink)],
+        margin: { l: 52, r: 18, t: 48, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: ink.plot,
         font: { family: ink.font, color: ink.text }, showlegend: false, dragmode: "zoom", hovermode: "closest", uirevision: view.time,
         hoverlabel: { font: { family: ink.font, size: 12 } },
     };

@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { className, eventHead } from "./header.js";
 import { listen } from "./keys.js";
 import { Lease } from "./lease.js";
+import { outside } from "./plots.js";
 import { draw, fetchPanel, keepSize, wholeWindow } from "./screen.js";
 import { inWords } from "./words.js";
 
@@ -14,7 +15,8 @@ const part = (id) => document.getElementById(id);
 const site = Number(page.dataset.site);
 
 // What is on the screen. `change` is the class that waits for a reason; `typed` outlives every error.
-const now = { item: null, panels: [], panel: null, station: 0, target: 0, change: null, typed: "", counts: null };
+const now = { item: null, panels: [], panel: null, station: 0, target: 0, change: null, typed: "", counts: null,
+    decibels: localStorage.getItem("stft") === "decibels" };
 
 const lease = new Lease(Number(page.dataset.leaseS), (error) => trouble(
     `You no longer hold this event: ${error.message} Your decision still counts if nobody else decides first.`));
@@ -98,7 +100,7 @@ function progress() {
 
 function drawFrame() {
     const stations = now.panels.length ? now.panels.map(({ station }) => station) : [now.item.event.station ?? "no station"];
-    const problems = now.panel?.about.problems ?? [];
+    const problems = now.panel ? [...now.panel.about.problems, ...outside(now.panel)] : [];
     part("event-head").replaceChildren(...eventHead(now.item, { stations, station: now.station, problems, onStation: showStation }));
     part("buttons").replaceChildren(...decisionButtons(now.item, explained(), progress(),
         { onClass: choose, onConfirm: confirm, onSkip: skip, onRelevance: turnRelevance, onKeys: showKeys }));
@@ -123,7 +125,7 @@ async function redraw() {
     }
     part("words").replaceChildren(...inWords(now.panel, now.target, (code) => className(now.item, code)));
     await draw(part("plot"), now.panel, now.target, { what: className(now.item, explained()),
-        view: { time: `${now.item.id} ${now.station}`, height: "sitting" } });
+        view: { time: `${now.item.id} ${now.station}`, height: "sitting" }, decibels: now.decibels });
 }
 
 /* ---- deciding ---- */
@@ -218,6 +220,12 @@ function nextStation() {
     if (now.panels.length > 1) showStation((now.station + 1) % now.panels.length);
 }
 
+function turnColours() {
+    now.decibels = !now.decibels;
+    localStorage.setItem("stft", now.decibels ? "decibels" : "linear");
+    redraw();
+}
+
 function showWhole() {
     if (now.panel) wholeWindow(part("plot"), now.panel);
 }
@@ -239,7 +247,7 @@ function bindings() {
         return { ...classKeys(), ...Object.fromEntries(reasons), Enter: submitChange, Escape: cancelChange, "?": showKeys };
     }
     if (state !== "ready") return { "?": showKeys };
-    return { ...classKeys(), Enter: confirm, s: skip, r: turnRelevance, t: nextStation, 0: showWhole,
+    return { ...classKeys(), Enter: confirm, s: skip, r: turnRelevance, t: nextStation, d: turnColours, 0: showWhole,
         "?": showKeys };
 }
 

@@ -26,9 +26,9 @@ export function ink() {
 }
 
 /** Draws `panel` into `element`; `target` is the index of the class whose relevance is shown. Resolves when drawn. */
-export function draw(element, panel, target, { what, view }) {
+export function draw(element, panel, target, { what, view, decibels }) {
     const colours = ink();
-    const drawing = { ...layout(panel, target, { what, ink: colours, view }), ...size(element) };
+    const drawing = { ...layout(panel, target, { what, ink: colours, view, decibels }), ...size(element) };
     return window.Plotly.react(element, traces(panel, target, colours), drawing, CONFIG);
 }
 

@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 const TOLERANCE = 1e-3;
 
 const figure = (value) => value.toFixed(3).replace("-", "−");
-const share = (part, whole) => `${Math.round((100 * part) / whole)} %`;
+const share = (part, whole) => `${Math.round((100 * part) / whole)} %`.replace("-", "−");
 
 /** Sum of the map of target `index`, over what is drawn. */
 export function mapSum({ shape, values }, index) {
