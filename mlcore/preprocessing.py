@@ -14,7 +14,7 @@ from mlcore.traces import Waveform, iso, stretches
 
 TAPER_PERIODS = 2  # of the band's lowest frequency, at each end of a stretch
 TAPER_SHARE = 0.1  # of a stretch, at most
-LARGEST_RATIO = 10_000
+LARGEST_RATIO = 100_000
 
 
 def preprocess(waveform: Waveform, preprocessing: Preprocessing) -> Waveform:
@@ -87,18 +87,18 @@ def _resampled(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """data and mask (components, samples) at another rate, low-passed below the lower Nyquist frequency.
 
-    The rates' ratio is taken as the nearest ratio of whole numbers up to 10,000 (75.19 → 75 Hz is 7500/7519). Where
+    The rates' ratio is taken as the nearest ratio of whole numbers up to 100,000 (75.19 → 75 Hz is 7500/7519). Where
     that shifts the record's end by more than a sample, it is said. A new sample counts as recorded where both its
     old neighbours were.
     """
     ratio = _ratio(from_hz, to_hz)
-    if ratio == 1:
-        return data, mask
-    if to_hz > from_hz:
+    if ratio > 1:
         problems.append(f"recorded at {from_hz:g} Hz and resampled to {to_hz:g} Hz; nothing above {from_hz / 2:g} Hz")
     drift = abs(float(ratio) * from_hz / to_hz - 1) * data.shape[-1] / from_hz
     if drift * to_hz > 1:
         problems.append(f"{from_hz:g} Hz taken as {to_hz / float(ratio):g} Hz; times are off by up to {drift:.3f} s")
+    if ratio == 1:
+        return data, mask
     resampled = signal.resample_poly(data, ratio.numerator, ratio.denominator, axis=-1)
     new = np.arange(resampled.shape[-1], dtype=np.int64) * ratio.denominator
     before = np.minimum(new // ratio.numerator, data.shape[-1] - 1)

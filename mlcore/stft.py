@@ -20,6 +20,8 @@ def stft_magnitude(windows: Tensor, preprocessing: Preprocessing) -> Tensor:
     """
     length, hop = preprocessing.stft_length, preprocessing.stft_hop
     n, components, samples = windows.shape
+    if n == 0:  # torch's Fourier transform refuses
+        return windows.new_zeros(0, components, length // 2 + 1, _frames(samples, preprocessing))
     taper = torch.as_tensor(_taper(preprocessing), dtype=windows.dtype, device=windows.device)
     padded = F.pad(windows.reshape(n * components, samples), _padding(samples, preprocessing))
     chunks = [
@@ -32,11 +34,14 @@ def stft_magnitude(windows: Tensor, preprocessing: Preprocessing) -> Tensor:
 def stft_axes(preprocessing: Preprocessing) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Frequencies in Hz (freq,) and the frames' centres in seconds from the window's start (time,)."""
     length, hop = preprocessing.stft_length, preprocessing.stft_hop
-    left, right = _padding(preprocessing.window_samples, preprocessing)
-    frames = (preprocessing.window_samples + left + right - length) // hop + 1
-    frequencies = np.arange(length // 2 + 1) * preprocessing.sampling_rate_hz / length
-    centres = np.asarray(np.arange(frames) * hop + length / 2 - left, dtype=np.float64)
+    frequencies = np.arange(length // 2 + 1, dtype=np.float64) * preprocessing.sampling_rate_hz / length
+    centres = np.arange(_frames(preprocessing.window_samples, preprocessing), dtype=np.float64) * hop
     return frequencies, centres / np.float64(preprocessing.sampling_rate_hz)
+
+
+def _frames(samples: int, preprocessing: Preprocessing) -> int:
+    padded = samples + sum(_padding(samples, preprocessing))
+    return (padded - preprocessing.stft_length) // preprocessing.stft_hop + 1
 
 
 def _taper(preprocessing: Preprocessing) -> NDArray[np.float64]:

@@ -7,8 +7,8 @@ well a model does on a real one.
 
 | source     | bursts                                  | why                                                          |
 |------------|-----------------------------------------|--------------------------------------------------------------|
-| earthquake | P, S, coda; 8–40 km away                | P and S part by 1.2–6 s (5.5 and 3.2 km/s); P is higher      |
-|            |                                         | pitched; scattered waves     decay for seconds after S       |
+| earthquake | P, S, coda; 8–40 km away                | P and S are 1.2–6 s apart (5.5, 3.2 km/s); P is pitched      |
+|            |                                         | higher; scattered waves decay for seconds after S            |
 | quake      | one, 5–18 Hz, under a second            | small fracture or slip within the slope: P and S together,   |
 |            |                                         | high frequencies lost in soft rock                           |
 | rockfall   | 6–35 impacts, 20–50 Hz, up to 12 s      | blocks of very different size bounce at irregular intervals, |

@@ -15,8 +15,8 @@ from mlcore.errors import UnusableWaveform
 
 RATE_TOLERANCE = 1e-4  # relative; file formats round rates differently
 LARGEST_READ = 100_000_000  # samples held at once: 0.8 GB, more than a day of three channels at 250 Hz
-CLIPPED_RUN = 4  # equal samples in a row at the largest or smallest value
-CLIPPED_RANGE = 50  # quantisation steps; below, quiet channels repeat their extremes by chance
+CLIPPED_SAMPLES = 5  # at the largest or smallest value
+CLIPPED_RANGE = 200  # quantisation steps; below, quiet channels repeat their extremes by chance
 
 # Codes without a geographic orientation, in the slot they are used for. They are always reported.
 STAND_INS = {"Z": ("3", "0"), "N": ("1",), "E": ("2",)}
@@ -326,10 +326,9 @@ def _judge(data: NDArray[np.float64], mask: NDArray[np.bool_], component: str, s
 
 
 def is_clipped(values: NDArray[np.float64]) -> bool:
-    """Whether values (samples,) rest at their largest or smallest value at least twice, as a full digitiser does."""
+    """Whether values (samples,) return to exactly the same largest or smallest value, as a full digitiser's do."""
     steps = np.abs(np.diff(values))
     steps = steps[steps > 0]
     if not steps.size or np.ptp(values) < CLIPPED_RANGE * steps.min():
         return False
-    rests = [s for limit in (values.min(), values.max()) for s in stretches(values == limit)]
-    return sum(s.stop - s.start >= CLIPPED_RUN for s in rests) >= 2
+    return any(np.count_nonzero(values == limit) >= CLIPPED_SAMPLES for limit in (values.min(), values.max()))

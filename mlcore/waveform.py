@@ -8,6 +8,7 @@ import bz2
 import glob
 import gzip
 import io
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,8 @@ import numpy as np
 import obspy
 from obspy import UTCDateTime
 from obspy.core.util.base import ENTRY_POINTS, buffered_load_entry_point
+from obspy.io.mseed import InternalMSEEDWarning
+from obspy.io.mseed.util import get_record_information
 
 from mlcore.errors import NotARecording, UnreadableRecording, UnusableWaveform
 from mlcore.preprocessing import preprocess
@@ -30,6 +33,7 @@ __all__ = ["TraceHeader", "Waveform", "preprocess", "read", "scan", "stretches",
 
 PIECE = 64 * 2**20  # bytes of a large miniSEED file held at once; a multiple of every record length
 LARGEST_UNPACKED = 2**30  # bytes; a small compressed file may unpack to more than any disk holds
+LONGEST_TRACE_S = 1e9  # 30 years: what claims more has a broken header
 UNSAFE_FORMATS = {"PICKLE"}
 HEADERS_FALL_SHORT = {"REFTEK130"}  # headers read alone miss packets after a gap
 FORMATS = [name for name in ENTRY_POINTS["waveform"] if name not in UNSAFE_FORMATS]
@@ -183,27 +187,86 @@ def _ask_obspy(path: Path, file_format: str, options: dict[str, Any]) -> tuple[l
     """Segments and problems of what obspy makes of a file. Never raises for what the file holds."""
     segments: list[Segment] = []
     problems: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with _hearing(problems):
         for source in _pieces(path, file_format):
-            try:
-                stream = obspy.read(source, format=file_format, check_compression=False, **options)
-                segments += _usable(stream, problems, headers_only="headonly" in options)
-            # obspy's readers let any exception through on corrupt bytes: struct, index, value, memory, their own.
-            except Exception as error:  # noqa: BLE001
-                problems.append(f"{type(error).__name__}: {str(error).strip() or 'no further reason'}")
-    problems += [str(w.message).strip() for w in caught if not issubclass(w.category, DeprecationWarning)]
+            found, said, reason = _one_piece(source, file_format, options)
+            if reason and file_format == "MSEED":
+                found, said = _whole_records(source, options)
+                reason = f"broken records are left out: {reason}"
+            segments += found
+            problems += [*said, reason] if reason else said
     return segments, list(dict.fromkeys(problems))
 
 
-def _pieces(path: Path, file_format: str) -> Iterator[str | BinaryIO]:
+@contextmanager
+def _hearing(problems: list[str]) -> Iterator[None]:
+    """What obspy would print while it reads is added to problems."""
+
+    def hear(unraisable: "sys.UnraisableHookArgs") -> None:
+        # obspy stumbles over the text of its own messages where a header's text is broken, and cannot raise there.
+        if isinstance(unraisable.exc_value, UnicodeDecodeError):
+            problems.append("a record's header holds bytes that are no text; the record is left out")
+        else:
+            usual(unraisable)
+
+    usual, sys.unraisablehook = sys.unraisablehook, hear
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            # Samples that fail their record's own check are no data; the record is then left out.
+            warnings.filterwarnings("error", "(?s).*integrity", InternalMSEEDWarning)
+            yield
+    finally:
+        sys.unraisablehook = usual
+    problems += [str(w.message).strip() for w in caught if not issubclass(w.category, DeprecationWarning)]
+
+
+def _one_piece(
+    source: Path | bytes, file_format: str, options: dict[str, Any]
+) -> tuple[list[Segment], list[str], str | None]:
+    """Segments and problems of a piece, and why obspy could not read it, if so."""
+    # obspy would take [ ] * ? in a file's name for a pattern.
+    argument = io.BytesIO(source) if isinstance(source, bytes) else glob.escape(str(source))
+    said: list[str] = []
+    try:
+        stream = obspy.read(argument, format=file_format, check_compression=False, **options)
+        return list(_usable(stream, said, headers_only="headonly" in options)), said, None
+    # obspy's readers let any exception through on corrupt bytes: struct, index, value, memory, their own.
+    except Exception as error:  # noqa: BLE001
+        return [], said, f"{type(error).__name__}: {' '.join(str(error).split()) or 'no further reason'}"
+
+
+def _whole_records(source: Path | bytes, options: dict[str, Any]) -> tuple[list[Segment], list[str]]:
+    """What can be read of broken miniSEED, record by record, so that one bad record costs no more than itself."""
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    length = _record_length(content)
+    segments: list[Segment] = []
+    problems: list[str] = []
+    for first in range(0, len(content) - length + 1, length):
+        found, said, _ = _one_piece(content[first : first + length], "MSEED", options)
+        segments += found
+        problems += said
+    return segments, problems
+
+
+def _record_length(content: bytes) -> int:
+    """Bytes of a record, from the first header that can be read."""
+    for first in range(0, len(content), 512):
+        try:
+            return int(get_record_information(io.BytesIO(content[first:]))["record_length"])
+        except Exception:  # noqa: BLE001, S112  # as above: anything may come out of corrupt bytes
+            continue
+    return 512
+
+
+def _pieces(path: Path, file_format: str) -> Iterator[Path | bytes]:
     """What obspy is asked to read, in turn: the file, or a large miniSEED file piece by piece."""
     if file_format != "MSEED" or path.stat().st_size <= PIECE:
-        yield glob.escape(str(path))  # obspy would take [ ] * ? in a file's name for a pattern
+        yield path
         return
     with path.open("rb") as file:
         while piece := file.read(PIECE):
-            yield io.BytesIO(piece)
+            yield piece
 
 
 def _usable(stream: obspy.Stream, problems: list[str], *, headers_only: bool) -> Iterator[Segment]:
@@ -212,6 +275,8 @@ def _usable(stream: obspy.Stream, problems: list[str], *, headers_only: bool) ->
         stats = trace.stats
         if not (np.isfinite(stats.sampling_rate) and stats.sampling_rate > 0):
             problems.append(f"{trace.id} has a sampling rate of {stats.sampling_rate} Hz and is left out")
+        elif not 1900 <= stats.starttime.year < 2200 or stats.npts / stats.sampling_rate > LONGEST_TRACE_S:
+            problems.append(f"{trace.id} claims {stats.npts} samples from {stats.starttime} and is left out")
         elif not headers_only and trace.data.dtype.kind not in "iuf":
             problems.append(f"{trace.id} holds text, not samples, and is left out")
         elif stats.npts > 0:
