@@ -11,6 +11,7 @@ import io
 import sys
 import threading
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -336,7 +337,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
         try:
             with unpack(path, "rb") as packed:
                 _copy(packed, plain, path)
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise UnreadableRecording(f"{path}: cannot be unpacked: {error}. Get the file again.") from error
         yield Path(plain.name)
 

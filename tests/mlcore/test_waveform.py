@@ -277,11 +277,12 @@ def test_compressed_files_are_read_whatever_their_name(tmp_path):
         np.testing.assert_array_equal(read(tmp_path / name).data, read(fixture("healthy")).data)
 
 
-def test_a_cut_or_endless_compressed_file_is_refused(tmp_path, monkeypatch):
+def test_a_broken_or_endless_compressed_file_is_refused(tmp_path, monkeypatch):
     packed = gzip.compress(fixture("healthy").read_bytes())
-    (tmp_path / "cut.gz").write_bytes(packed[:-100])
-    with pytest.raises(UnreadableRecording, match=r"cut\.gz: cannot be unpacked"):
-        scan(tmp_path / "cut.gz")
+    for broken in (packed[:-100], packed[:500] + bytes(100) + packed[600:], packed[:20] + b"\xff" * 100):
+        (tmp_path / "broken.gz").write_bytes(broken)
+        with pytest.raises(UnreadableRecording, match=r"broken\.gz: cannot be unpacked"):
+            scan(tmp_path / "broken.gz")
     monkeypatch.setattr(mlcore.waveform, "LARGEST_UNPACKED", 1000)
     (tmp_path / "bomb.gz").write_bytes(packed)
     with pytest.raises(UnreadableRecording, match="unpacks to more than 1,000 bytes"):
