@@ -10,14 +10,25 @@ async function refresh() {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
     if (!response?.ok || response.redirected) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(part.id);
-    // A part with the focus in it waits: a swap would take the focus away.
-    if (fresh && !part.contains(document.activeElement) && fresh.outerHTML !== part.outerHTML) {
-        part.replaceWith(document.adoptNode(fresh));
-        followLog();
-    }
+    // A control with the focus waits: a swap would take the focus away under the finger.
+    const isPressed = part.contains(document.activeElement) && document.activeElement.matches("button, input, a");
+    if (fresh && !isPressed && fresh.outerHTML !== part.outerHTML) swap(part, fresh);
 }
 
-function followLog() {
+/** Puts `fresh` in the place of `part`; the log stays where its reader has scrolled it, else it shows its end. */
+function swap(part, fresh) {
+    const before = part.querySelector("[data-follow]");
+    const isAtEnd = !before || before.scrollTop + before.clientHeight >= before.scrollHeight - 4;
+    const hadFocus = before !== null && before === document.activeElement;
+    const place = before?.scrollTop;
+    part.replaceWith(document.adoptNode(fresh));
+    const log = fresh.querySelector("[data-follow]");
+    if (!log) return;
+    log.scrollTop = isAtEnd ? log.scrollHeight : place;
+    if (hadFocus) log.focus({ preventScroll: true });
+}
+
+function showEndOfLog() {
     const log = document.querySelector("[data-follow]");
     if (log) log.scrollTop = log.scrollHeight;
 }
@@ -47,5 +58,5 @@ document.addEventListener("submit", (event) => {
     send(event.target);
 });
 
-followLog();
+showEndOfLog();
 setInterval(refresh, PAUSE_MS);

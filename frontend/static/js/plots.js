@@ -12,7 +12,7 @@ const MISSING_ROW = 0.12;
 // Colours of the STFT in dB reach so far below its largest value.
 const DECIBELS = 50;
 // Beyond this share of a map's cells, colours of relevance are full.
-const SATURATED_ABOVE = 0.995;
+const SATURATED_ABOVE = 0.998;
 
 // Plotly reads some markup in texts; names have none.
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
