@@ -56,7 +56,7 @@ def test_a_change_without_a_reason_is_refused_and_changes_nothing(as_expert, ite
         ({"event_class": ["rockfall"]}, "valid string"),
         ({"event_class": "rock\0fall"}, "Null characters"),
         ({"reason": "\0"}, "Null characters"),
-        ({"reason": "\x07"}, "cannot be printed"),
+        ({"reason": "\x07"}, "Remove them"),
         ({"reason": "x" * 2001}, "2000"),
         ({"reason": {}}, "valid string"),
         ({"prediction": None}, "Say which one was shown"),
