@@ -211,7 +211,7 @@ MEDIA_ROOT = HOME / "files"
 STORAGES = {
     # Panels, weights and exports: a folder today, an object store tomorrow.
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "labelapp.static.ModuleStaticFilesStorage"},
 }
 FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000

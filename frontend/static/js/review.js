@@ -164,7 +164,10 @@ function submitChange() {
 async function decide(code, reason) {
     const { item } = now;
     await leaving(async () => {
-        const { relabel } = await post(`${ITEMS}/${item.id}/decide/`, { event_class: code, reason, prediction: item.prediction?.id ?? null });
+        const { relabel } = await post(`${ITEMS}/${item.id}/decide/`, {
+            event_class: code, reason, prediction: item.prediction?.id ?? null,
+            panels: Object.fromEntries(item.panels.map((panel) => [panel.station, panel.sha256])),
+        });
         part("done").replaceChildren(...decided(item, relabel));
     });
 }

@@ -188,11 +188,12 @@ class NextSerializer(Strict):
 
 
 class DecisionSerializer(Strict):
-    """A decision, and which prediction was on the screen when it was made."""
+    """A decision, and what was on the screen when it was made: the prediction, {station: sha256} of its panels."""
 
     event_class = serializers.CharField(max_length=40)
     reason = serializers.CharField(default="", allow_blank=True)
     prediction = serializers.IntegerField(default=None, allow_null=True, min_value=1, max_value=BIGGEST_ID)
+    panels = serializers.DictField(child=serializers.CharField(max_length=64), default=None, allow_null=True)
 
 
 class NextItemSerializer(serializers.Serializer):
