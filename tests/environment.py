@@ -13,6 +13,7 @@ from pathlib import Path
 def fresh_home() -> str:
     home = tempfile.mkdtemp(prefix="seisloop-test-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
+    (Path(home) / "static").mkdir()
     return home
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from labelapp.catalogue import services
 from labelapp.catalogue.models import Event
 from labelapp.catalogue.services import create_site
 from labelapp.review import ledger
@@ -91,3 +92,12 @@ def test_a_decision_that_was_sent_twice_is_written_once(as_expert, item):
 def test_what_somebody_else_holds_cannot_be_decided(as_expert, as_second_expert, item, refused):
     as_second_expert.post(f"/api/v1/review-items/{item.pk}/take/")
     assert "held by another expert" in refused(decision(as_expert, item), 409, "conflict")["detail"]
+
+
+def test_the_ledger_records_the_panels_that_were_on_the_screen_and_refuses_others(as_expert, item, refused, station):
+    strange = {station.seed_id: "0" * 64}
+    assert "Load the item again" in refused(decision(as_expert, item, panels=strange), 400, "invalid")["detail"]
+    shown = services.store_explanation(prediction=item.prediction, station=station, panel=b"first", summary={})
+    services.store_explanation(prediction=item.prediction, station=station, panel=b"made anew meanwhile", summary={})
+    row = decision(as_expert, item, panels={station.seed_id: shown.sha256}).json()["relabel"]
+    assert row["shown"]["panels"] == {station.seed_id: shown.sha256}
