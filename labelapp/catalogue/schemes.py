@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labelapp.catalogue.errors import Invalid
+from labelapp.catalogue.text import check_text
 
 LARGEST_SCHEME_BYTES = 100_000
 MOST_CLASSES = 9  # one key each, 1 to 9
@@ -98,6 +99,8 @@ def _class(number: int, row: Mapping[str, Any]) -> ClassFacts:
     if strangers := [str(name) for name in row if name not in known]:
         raise Invalid(f"Class {number + 1} has unknown fields: {', '.join(strangers)}. Known: {', '.join(known)}.")
     given = {name: str(value).strip() for name, value in row.items() if value not in (None, "")}
+    for name, value in given.items():
+        check_text(f"{name} of class {number + 1}", value, 80)
     code = given.get("code", "")
     if not code:
         raise Invalid(f"Class {number + 1} has no code.")

@@ -31,7 +31,7 @@ from labelapp.catalogue.models import (
     TrainingExample,
 )
 from labelapp.catalogue.schemes import DEFAULT_CLASSES, ClassFacts
-from labelapp.catalogue.text import printable
+from labelapp.catalogue.text import check_text, printable
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,11 @@ def create_site(
     synthetic: bool = False,
 ) -> Site:
     """Make a site with its classes. Raises Conflict when the name is taken, Invalid for a bad name or class."""
-    if Site.objects.filter(name__iexact=name).exists():
-        raise Conflict(f"There is a site {name!r} already. Choose another name, or use that site.")
     site = Site(name=name, recipe=recipe or {}, description=description, synthetic=synthetic)
     _check(site)
+    check_text("description", description, 5_000)
+    if Site.objects.filter(name__iexact=name).exists():
+        raise Conflict(f"There is a site {name!r} already. Choose another name, or use that site.")
     site.save()
     for facts in classes or DEFAULT_CLASSES:
         event_class = EventClass(site=site, **asdict(facts))
@@ -72,11 +73,7 @@ def create_site(
 
 def get_station(*, site: Site, network: str, code: str, location: str) -> Station:
     """The site's station NET.STA.LOC, made if it is new. Raises Invalid for a name that is no SEED code."""
-    station = Station.objects.filter(site=site, network=network, code=code, location=location).first()
-    if station:
-        return station
-    station = Station(site=site, network=network, code=code, location=location)
-    _check(station)
+    _check(Station(site=site, network=network, code=code, location=location), exclude=["site"])
     return Station.objects.get_or_create(site=site, network=network, code=code, location=location)[0]
 
 
@@ -113,7 +110,7 @@ def record_recording(
         path=path,
         sha256=sha256,
         size_bytes=size_bytes,
-        format=format[:20],
+        format=printable(format)[:20],
         problems=[printable(problem) for problem in said],
     )
     for trace in usable:
@@ -197,7 +194,7 @@ def _model_row(
         classes=list(description["classes"]),
         recipe=description.get("recipe", {}),
         metrics=description.get("metrics") or {},
-        trained_on=trained_on,
+        trained_on=printable(trained_on),
     )
     TrainingExample.objects.bulk_create(
         TrainingExample(model=model, event_id=pk, split=split, event_class=_class_of(by_code, labels[pk]))

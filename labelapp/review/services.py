@@ -228,7 +228,14 @@ def fill_queue(*, site: Site, predictions: Iterable[Prediction]) -> dict[str, in
         if question:
             counts[question["reason"]] += 1
     ReviewItem.objects.bulk_create(added, batch_size=1000)
-    ReviewItem.objects.bulk_update(changed, ["prediction", "reason", "priority", "state", "closed_at"], batch_size=200)
+    # An upsert by primary key: bulk_update's CASE over all rows takes ten times as long.
+    ReviewItem.objects.bulk_create(
+        changed,
+        batch_size=1000,
+        update_conflicts=True,
+        unique_fields=["pk"],
+        update_fields=["prediction", "reason", "priority", "state", "closed_at"],
+    )
     return dict(counts)
 
 

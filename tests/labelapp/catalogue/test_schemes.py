@@ -58,6 +58,7 @@ def test_the_same_classes_from_every_kind_of_file(write, name, text):
         ("x.csv", "code,key\na,1\nb,1\n", "2 classes have the key '1'"),
         ("x.csv", "code,shape\na,1\nb,1\n", "unknown fields: shape"),
         ("x.csv", "code,key\n,1\nb,1\n", "Class 1 has no code"),
+        ("x.csv", "code,name\na,x\x00y\nb,\n", "name of class 1 holds control characters"),
         ("x.csv", "code,quakeml_type\na,dragon\nb,\n", "QuakeML type 'dragon'"),
         ("x.csv", "code\n" + "a" * 200_000, "at most 100000"),
     ],

@@ -76,6 +76,7 @@ def test_a_file_with_new_content_replaces_what_was_known_of_it_and_says_so(site)
     ("facts", "why"),
     [
         ({"station": "../../x"}, "Use letters, digits"),
+        ({"station": "A\x00"}, "Use letters, digits"),
         ({"station": ""}, "blank"),
         ({"network": "<script>"}, "Use letters, digits"),
         ({"channel": "WAYTOOLONG"}, "8 characters"),
