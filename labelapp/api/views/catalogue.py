@@ -23,11 +23,11 @@ from labelapp.api.serializers.catalogue import (
 )
 from labelapp.api.serializers.review import ItemSerializer, RelabelSerializer
 from labelapp.api.views.base import Actions, Rows
+from labelapp.api.views.review import items
 from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site
 from labelapp.catalogue.roles import EXPERT
 from labelapp.catalogue.selectors import catalogue_events, latest_panels, latest_prediction, panel_bytes
 from labelapp.catalogue.services import promote_model
-from labelapp.review.models import ReviewItem
 from labelapp.review.selectors import history
 from labelapp.review.services import ask_for_review
 
@@ -83,19 +83,7 @@ class EventViewSet(Rows):
     def review(self, request: Request, pk: str) -> Response:
         """Ask to look at the event (again): its open item, or a new one, is leased to you."""
         item = ask_for_review(event=self.get_object(), expert=request.user)
-        shown = ReviewItem.objects.select_related(*ITEM_PARTS).get(pk=item.pk)
-        return Response(self.shown(shown, ItemSerializer))
-
-
-ITEM_PARTS = (
-    "site",
-    "holder",
-    "event__label",
-    "event__catalogue_label",
-    "event__station",
-    "prediction__event_class",
-    "prediction__model",
-)
+        return Response(self.shown(items().get(pk=item.pk), ItemSerializer))
 
 
 class ExplanationViewSet(Actions):

@@ -30,6 +30,11 @@ from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import queue_items
 
 
+def items() -> QuerySet[ReviewItem]:
+    """Items of every state, with all that is shown of them."""
+    return queue_items(state=None).select_related("prediction__model")
+
+
 class RelabelViewSet(Rows):
     """The ledger: every decision of every expert. Rows are added by deciding, never changed or removed."""
 
@@ -46,7 +51,7 @@ class ReviewItemViewSet(Rows):
     needs = dict.fromkeys(["next", "take", "renew", "release", "skip", "decide"], EXPERT)
 
     def get_queryset(self) -> QuerySet[ReviewItem]:
-        return queue_items(state=None).select_related("prediction__model")
+        return items()
 
     def get_serializer_class(self) -> type[BaseSerializer]:
         return ItemRowSerializer if self.action == "list" else ItemSerializer
