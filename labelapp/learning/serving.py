@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -27,11 +26,11 @@ def sole_server(address: str) -> Iterator[None]:
     with _open_lock() as file:
         if not _locked(file):
             raise Conflict(
-                f"Another server uses {settings.HOME}: {_said_in(file)}. "
+                f"Another server uses {settings.HOME}: {_said_in(file) or 'it is just starting'}. "
                 "Use that one, stop it, or set SEISLOOP_HOME to another folder."
             )
         file.truncate(0)
-        json.dump({"process": os.getpid(), "address": address}, file)
+        file.write(address)
         file.flush()
         yield
 
@@ -58,11 +57,9 @@ def _locked(file: TextIO) -> bool:
 
 
 def _said_in(file: TextIO) -> str:
-    try:
-        facts = json.load(file)
-    except json.JSONDecodeError:
-        return "one that is just starting"
-    return f"{facts['address']} (process {facts['process']})"
+    """The address of the server that holds the lock; empty while it is just starting."""
+    file.seek(0)
+    return file.read().strip()
 
 
 def require_free_port(host: str, port: int) -> None:

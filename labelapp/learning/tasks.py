@@ -47,7 +47,13 @@ TASKS: dict[str, Task] = {Run.Kind.TRAIN: train, Run.Kind.CLASSIFY: classify, Ru
 
 @contextmanager
 def delivered(task: Task, run_id: int) -> Iterator[Job]:
-    """The run of a delivered message, if it is to be had; handed back to the broker when the worker must go."""
+    """The run of a delivered message, if it is to be had; handed back to the broker when the worker must go.
+
+    The embedded worker's broker goes with it; its next start finds the run in the database.
+    """
+    hand_back = Reject("the worker must go", requeue=not settings.EMBEDDED)
+    if stopping.is_set():
+        raise hand_back
     try:
         with tracked(run_id) as job:
             yield job
@@ -56,7 +62,7 @@ def delivered(task: Task, run_id: int) -> Iterator[Job]:
             raise task.retry(countdown=settings.SILENCE_S, max_retries=None) from None
         raise Ignore from None
     if stopping.is_set() and Run.objects.filter(pk=run_id, state=Run.State.INTERRUPTED).exists():
-        raise Reject("the worker must go", requeue=True)
+        raise hand_back
 
 
 def _may_be_lost(task: Task, run_id: int) -> bool:

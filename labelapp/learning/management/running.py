@@ -70,9 +70,9 @@ class LearningCommand(BaseCommand):
 def who_will_take_it() -> str:
     """Whether a worker is there that will take queued runs, in words."""
     if settings.EMBEDDED:
-        served = serving.served_at()
-        if served:
-            return f"The server at {served} takes it."
+        address = serving.served_at()
+        if address is not None:
+            return f"The server at {address} takes it."
         return "It waits until `manage.py serve` is started; or use --wait to do it here."
     replies = app.control.ping(timeout=1.0)
     if replies:

@@ -97,3 +97,21 @@ def work_on():
         return run
 
     return work
+
+
+@pytest.fixture(scope="session")
+def filled_home(tmp_path_factory):
+    from tests.labelapp.learning.processes import SmallHome
+
+    return SmallHome(tmp_path_factory.mktemp("small")).fill()
+
+
+@pytest.fixture
+def small_home(filled_home, tmp_path):
+    """A copy of a home with the site "small"; its recording is the original's."""
+    import shutil
+
+    from tests.labelapp.learning.processes import SmallHome
+
+    shutil.copytree(filled_home.folder, tmp_path / "home")
+    return SmallHome(tmp_path / "home")
