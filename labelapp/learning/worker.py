@@ -4,8 +4,10 @@ import logging
 import shutil
 import threading
 import time
+import warnings
 from collections.abc import Callable
 
+from celery.platforms import SecurityWarning
 from django.conf import settings
 from django.db import DatabaseError, connections
 
@@ -33,7 +35,10 @@ def start() -> None:
     mark_runs_of_ended_processes()
     resume_leftovers()
     drop_checkpoints_of_done_runs()
+    # Celery warns of root, which would matter for pickled tasks; ours are JSON.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
+        hostname="worker@localhost",
         pool="threads",
         concurrency=1,
         without_gossip=True,
