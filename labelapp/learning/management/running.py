@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -31,6 +33,7 @@ class LearningCommand(BaseCommand):
         from mlcore.errors import SeisloopError
 
         try:
+            require_migrated()
             self.perform(**options)
         except (Refused, SeisloopError) as error:
             raise CommandError(str(error)) from error
@@ -65,6 +68,13 @@ class LearningCommand(BaseCommand):
         if run.state != Run.State.DONE:
             raise CommandError(f"Run {run.pk} {run.state}: {run.error}")
         return run
+
+
+def require_migrated() -> None:
+    """Raises Refused where the database is not the one that this program expects."""
+    executor = MigrationExecutor(connection)
+    if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise Refused(f"The database lacks {len(missing)} migrations. Run `manage.py migrate`, then try again.")
 
 
 def who_will_take_it() -> str:
