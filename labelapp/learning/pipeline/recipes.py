@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelapp.catalogue.models import ModelVersion, Site
 from labelapp.catalogue.selectors import model_files
-from mlcore.classify.predict import Classifier
 from mlcore.config import Recipe
+
+if TYPE_CHECKING:
+    from mlcore.classify.predict import Classifier
 
 
 def check_recipe(path: Path | str) -> dict[str, Any]:
@@ -23,6 +25,8 @@ def site_recipe(site: Site, parameters: Mapping[str, Any] | None = None) -> Reci
     return replace(recipe, training=replace(recipe.training, **given))
 
 
-def load_classifier(model: ModelVersion) -> Classifier:
+def load_classifier(model: ModelVersion) -> "Classifier":
     """The network of a stored model. Raises Refused or BadConfiguration where its files are not whole."""
+    from mlcore.classify.predict import Classifier  # here, so that setting a recipe never loads torch
+
     return Classifier.from_files(model_files(model))

@@ -46,8 +46,7 @@ class SmallHome(Home):
         (self.folder / "catalogue.csv").write_text(catalogue_csv(events))
         (self.folder / "recipe.toml").write_text(RECIPE)
         self.manage("migrate", "--verbosity", "0")
-        self.manage("create_site", "small")
-        self.manage("set_recipe", "small", self.folder / "recipe.toml")
+        self.manage("create_site", "small", "--recipe", self.folder / "recipe.toml")
         self.manage("ingest", "small", self.folder / "day.mseed")
         self.manage("import_catalogue", "small", self.folder / "catalogue.csv")
         return self

@@ -12,7 +12,7 @@ import pytest
 from tests.journeys.home import ROOT, Home
 from tests.labelapp.learning.processes import FOR_EVER, is_, learned
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("serve")]
+pytestmark = [pytest.mark.slow]
 
 
 def served(home, path):
