@@ -1,10 +1,16 @@
 """The real Chromium of the page tests."""
 
+import atexit
 import shutil
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright, expect, sync_playwright
+
+# A busy machine draws late; what is not there after this is missing.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def chromium() -> str:
@@ -13,6 +19,14 @@ def chromium() -> str:
         if path := shutil.which(name):
             return path
     pytest.skip("No Chromium on this machine: apt-get install chromium.")
+
+
+@cache
+def playwright() -> Playwright:
+    """One for the process: a second one refuses to start."""
+    running = sync_playwright().start()
+    atexit.register(running.stop)
+    return running
 
 
 @contextmanager
@@ -26,9 +40,8 @@ def launched():
         "--disable-component-update",
         "--disable-sync",
     ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=quiet)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = playwright().chromium.launch(executable_path=chromium(), args=quiet)
+    try:
+        yield browser
+    finally:
+        browser.close()

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from labelapp.learning.models import Run
 from tests.frontend.test_pages import addresses, furnished  # noqa: F401
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 

@@ -11,7 +11,7 @@ from labelapp.review.models import Relabel, ReviewItem
 from tests.conftest import MORNING
 from tests.frontend.panels import classifier, start_of, window
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def shown_event(page):

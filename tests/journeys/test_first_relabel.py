@@ -11,7 +11,7 @@ import pytest
 from tests.browser import launched
 from tests.journeys.home import ROOT, Home
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("journey")]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")

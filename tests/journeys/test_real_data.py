@@ -8,7 +8,7 @@ import pytest
 from tests.journeys.home import Home
 from tests.journeys.luhu import write_luhu_catalogue
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_data, pytest.mark.xdist_group("real data")]
+pytestmark = [pytest.mark.slow, pytest.mark.real_data]
 
 RECIPES = {
     # As the task of these recordings says: vertical component, 20 Hz, 1–8 Hz, 36 s.
@@ -82,7 +82,7 @@ def decide_first_disagreement(home, site):
 def assert_proved(home, site, event_id, label, exported):
     assert {row["event_class"] for row in exported if row["event_id"] == event_id} == {label}
     rows = [json.loads(r) for r in home.manage("export_relabels", site, "--format", "jsonl").stdout.splitlines()]
-    assert [(row["event_id"], row["to_code"], row["expert_name"]) for row in rows] == [(event_id, label, "ana")]
+    assert [(row["event_name"], row["to_code"], row["expert_name"]) for row in rows] == [(event_id, label, "ana")]
     home.manage("verify_ledger", site)
 
 
