@@ -1,6 +1,7 @@
 """GET /api/v1/catalogue.csv, relabels.csv, relabels.jsonl"""
 
 import csv
+import gc
 import io
 import json
 import subprocess
