@@ -200,6 +200,8 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
+DATE_FORMAT = "Y-m-d"
+DATETIME_FORMAT = r"Y-m-d\TH:i:s.u\Z"  # as everywhere: UTC, ISO 8601, microseconds
 
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
@@ -286,7 +288,7 @@ REDIS_URL = redis_url()
 EMBEDDED = not REDIS_URL
 if EMBEDDED:
     # Inside one process: queued runs are rows, which the worker of `manage.py serve` finds by itself.
-    CELERY_BROKER_URL = "memory://"
+    CELERY_BROKER_URL = "memory://localhost"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
 else:
     CELERY_BROKER_URL = REDIS_URL

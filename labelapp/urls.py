@@ -6,6 +6,9 @@ from django.urls import include, path
 
 from labelapp import pages
 
+admin.site.site_title = admin.site.site_header = "Seisloop administration"
+admin.site.index_title = "All times are UTC"
+
 urlpatterns = [
     path("", pages.sites, name="sites"),
     path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),

@@ -41,6 +41,7 @@ def test_a_second_server_on_the_same_home_is_refused_and_so_is_a_busy_port(small
         assert small_home.address in second.stderr
         elsewhere = Home(tmp_path / "elsewhere")
         elsewhere.env["SEISLOOP_PORT"] = str(small_home.port)
+        elsewhere.manage("migrate", "--verbosity", "0")
         refused = elsewhere.manage("serve", ok=False)
         assert refused.returncode != 0
         assert f"Port {small_home.port} of 127.0.0.1 cannot be used" in refused.stderr
