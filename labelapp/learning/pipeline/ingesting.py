@@ -115,8 +115,13 @@ def _files(paths: Iterable[Path | str], report: IngestReport) -> Iterator[tuple[
     seen: set[Path] = set()
     for given in paths:
         path = Path(given)
-        if not path.exists():
-            shown = printable(str(path))
+        shown = printable(str(path))
+        try:
+            missing = not path.exists()
+        except OSError as error:  # a name too long for any file, a folder that may not be entered
+            report.refused.append((shown, f"{shown} cannot be read: {error.strerror}. Check the path."))
+            continue
+        if missing:
             report.refused.append((shown, f"{shown}: there is no such file or folder. Check the path."))
             continue
         for file in _below(path, report) if path.is_dir() else [path]:

@@ -125,3 +125,9 @@ def test_a_file_that_may_not_be_read_is_refused(site, tmp_path, monkeypatch):
 
     monkeypatch.setattr(type(path), "open", refuse)
     assert "cannot be read: Permission denied" in reasons(ingest(site, [path]).refused)
+
+
+def test_a_name_that_no_file_can_have_is_refused_and_the_rest_goes_on(site, tmp_path):
+    report = ingest(site, [tmp_path / ("a" * 300), write(tmp_path / "a.mseed")])
+    assert len(report.added) == 1
+    assert "name too long" in reasons(report.refused)
