@@ -80,7 +80,7 @@ class Classifying:
         predictions = predict(self.classifier, self.model, readings)
         for reading, prediction in zip(readings, predictions, strict=True):
             self.job.check()
-            if (self.explain_all or deserves_a_look(prediction)) and not prediction.explanations.exists():
+            if (self.explain_all or deserves_a_look(prediction)) and not is_explained(reading, prediction):
                 explain(self.classifier, reading, prediction)
                 self.explained += 1
         self.predicted += len(predictions)
@@ -126,6 +126,11 @@ def explain(classifier: Classifier, reading: EventReading, prediction: Predictio
             "problems": panel.facts["problems"],
         }
         store_explanation(prediction=prediction, station=station, panel=panel_bytes(panel), summary=summary)
+
+
+def is_explained(reading: EventReading, prediction: Prediction) -> bool:
+    """Whether there is a panel for each station: a worker may have died between two of them."""
+    return {s.pk for s in reading.windows} <= set(prediction.explanations.values_list("station_id", flat=True))
 
 
 def explained_classes(prediction: Prediction) -> tuple[str, ...]:

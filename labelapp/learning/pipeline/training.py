@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from labelapp.catalogue.errors import Invalid
+from labelapp.catalogue.errors import Conflict, Invalid
 from labelapp.catalogue.models import ModelVersion, Site, TrainingExample
 from labelapp.catalogue.services import promote_model, store_model
 from labelapp.learning.models import Run
@@ -38,7 +38,15 @@ def train(job: Job) -> None:
     shutil.rmtree(run.checkpoint_folder, ignore_errors=True)
     run.site.refresh_from_db()
     if run.parameters.get("then_classify") and run.site.active_model_id == run.model.pk:
-        start_run(site=run.site, kind=Run.Kind.CLASSIFY, asked_by=run.asked_by)
+        _classify_next(job, run.model)
+
+
+def _classify_next(job: Job, model: ModelVersion) -> None:
+    """Ask for a classification with the new model by name: one that is under way uses the model it began with."""
+    try:
+        start_run(site=job.run.site, kind=Run.Kind.CLASSIFY, parameters={"model": model.pk}, asked_by=job.run.asked_by)
+    except Conflict as error:  # asked for already; the training is done all the same
+        job.log(str(error))
 
 
 def _read(job: Job, recipe: Recipe) -> tuple[EventWindows, Events]:

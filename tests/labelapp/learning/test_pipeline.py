@@ -3,6 +3,7 @@
 import pytest
 
 from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction
+from labelapp.learning.services import start_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OTHER = {"quake": "rockfall", "rockfall": "quake"}
@@ -57,6 +58,14 @@ def test_everything_can_be_explained_on_request(recorded_site, work_on):
     assert Explanation.objects.count() == 40
 
 
+def test_panels_that_a_killed_worker_left_out_are_made_by_the_next(recorded_site, work_on):
+    work_on(recorded_site, "train", epochs=1)
+    work_on(recorded_site, "classify", explain_all=True)
+    Explanation.objects.first().delete()
+    work_on(recorded_site, "classify", explain_all=True)
+    assert Explanation.objects.count() == 40
+
+
 def test_an_event_that_cannot_be_read_is_said_with_its_reason_and_the_rest_goes_on(recorded_site, work_on):
     late = recorded_site.events.get(event_id="e5")
     late.observations.update(starttime="2030-01-01T00:00:00Z", endtime="2030-01-01T00:00:02Z")
@@ -103,10 +112,13 @@ def test_a_later_model_is_compared_on_the_same_held_out_events_and_stored_but_no
 
 def test_a_later_model_that_is_no_worse_is_promoted_and_the_site_classified_anew_on_request(recorded_site, work_on):
     work_on(recorded_site, "train", seed=1)
+    start_run(site=recorded_site, kind="classify")  # still waiting, with the older model
     run = work_on(recorded_site, "train", seed=1, epochs=13, then_classify=True)
+    assert run.state == "done", run.log
     assert recorded_site.active_model == run.model
     assert "is promoted" in run.figures["verdict"]
-    assert recorded_site.runs.get(state="queued").kind == "classify"
+    newest = recorded_site.runs.filter(state="queued").first()
+    assert (newest.kind, newest.parameters) == ("classify", {"model": run.model.pk})
 
 
 def test_a_training_that_was_interrupted_resumes_from_its_checkpoint_and_ends_with_the_same_weights(
