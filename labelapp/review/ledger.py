@@ -205,9 +205,12 @@ def _check_shown(rows: list[Relabel], files: bool) -> Iterator[Problem]:
     for explanation in Explanation.objects.filter(prediction__in=wanted).select_related("station"):
         panels.setdefault(explanation.prediction_id, []).append(explanation)
     for row in rows:
-        if row.prediction_id is None:
+        if row.prediction_id is None or not isinstance(row.shown, dict):  # the hash tells of another `shown`
             continue
-        prediction = predictions[row.prediction_id]
+        prediction = predictions.get(row.prediction_id)
+        if prediction is None:
+            yield Problem(row.sequence, f"prediction {row.prediction_id}, which the expert saw, is gone.")
+            continue
         yield from _check_prediction(row, prediction)
         yield from _check_panels(row, panels.get(prediction.pk, []), files)
         if files and (why := _model_problem(prediction.model, model_problems)):

@@ -96,6 +96,7 @@ def test_postgresql_refuses_to_truncate_the_ledger_and_a_session_that_plays_a_re
         ("site_name", "Another slope"),
         ("decided_at", "2020-01-01 00:00:00"),
         ("shown", "{}"),
+        ("shown", "[]"),
         ("previous_hash", "0" * 64),
         ("hash", "0" * 64),
         ("prediction_id", None),
@@ -182,6 +183,12 @@ def test_a_prediction_changed_after_it_was_shown_is_found(site, rows):
     Prediction.objects.filter(pk=rows[1].prediction_id).update(probability=0.1)
     problem = f"row 2: prediction {rows[1].prediction_id} is not what the expert saw."
     assert [str(p) for p in ledger.verify(site)] == [problem]
+
+
+def test_a_prediction_removed_past_the_database_s_rules_is_named_with_its_row(rows):
+    rows[1].prediction_id = 10**9
+    (problem,) = ledger._check_shown([rows[1]], files=False)
+    assert str(problem) == "row 2: prediction 1000000000, which the expert saw, is gone."
 
 
 def test_a_panel_changed_or_lost_after_it_was_shown_is_found(site, rows):
