@@ -101,7 +101,11 @@ class EventWindows:
             record = self.surroundings[index]
             start = min(max(self.before[index] + shift, 0), record.shape[-1] - cut.shape[-1])
             cut[:] = record[:, start : start + cut.shape[-1]]
-        return normalise(cuts, preprocessing).astype(np.float32, copy=False)
+        moved = normalise(cuts, preprocessing).astype(np.float32, copy=False)
+        for row, index in enumerate(indices):
+            if self.surroundings[index].shape[-1] == cuts.shape[-1]:  # it cannot move, and may hold a gap
+                moved[row] = self.windows[index]
+        return moved
 
 
 def labelled_window(

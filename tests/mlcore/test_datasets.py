@@ -123,7 +123,10 @@ def test_a_window_never_moves_into_a_gap():
     labelled = window_of(waveform)
     assert labelled.before == 50
     waveform.mask[0, 29 * 50 : 30 * 50] = False  # a gap within: it stays where it is
-    assert window_of(waveform).surroundings.shape == (2, 500)
+    stays = window_of(waveform)
+    assert stays.surroundings.shape == (2, 500)
+    windows = EventWindows.stack([stays], PREPROCESSING)
+    np.testing.assert_array_equal(windows.moved([0], [50], PREPROCESSING), windows.windows)
 
 
 def test_a_component_that_was_never_recorded_does_not_keep_a_window_from_moving():
