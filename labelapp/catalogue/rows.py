@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.text import check_text, shown, unguarded
@@ -86,7 +85,7 @@ def read_csv(path: Path) -> Iterator[CatalogueRow | RefusedRow]:
             raise Invalid(f"{path.name} is empty. Its first line must name the columns.")
         delimiter = max(",;\t", key=header.count)
         columns = _columns(path.name, next(csv.reader([header], delimiter=delimiter)))
-        yield from _rows(csv.reader(lines, delimiter=delimiter, strict=True), columns, delimiter)
+        yield from _rows(lines.readlines(), columns, delimiter)
 
 
 def _columns(file: str, header: list[str]) -> list[str]:
@@ -101,19 +100,27 @@ def _columns(file: str, header: list[str]) -> list[str]:
     return columns
 
 
-def _rows(reader: Any, columns: list[str], delimiter: str) -> Iterator[CatalogueRow | RefusedRow]:
-    while True:
-        line = reader.line_num + 2  # the header is line 1; a quoted field may span lines
+def _rows(lines: list[str], columns: list[str], delimiter: str) -> Iterator[CatalogueRow | RefusedRow]:
+    """A record that is no CSV costs its first line only: a quote that is not closed must not swallow the rest."""
+    start = 0  # of the record; the header is line 1, and a quoted field may span lines
+    while start < len(lines):
+        begun = start
+        reader = csv.reader((lines[n] for n in range(begun, len(lines))), delimiter=delimiter, strict=True)
         try:
-            cells = next(reader)
-            if any(cell.strip() for cell in cells):
-                yield _row(line, columns, cells, delimiter)
-        except StopIteration:
-            return
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield _row_or_refusal(start + 2, columns, cells, delimiter)
+                start = begun + reader.line_num
         except csv.Error as error:
-            yield RefusedRow(line, f"it is no CSV: {error}. Look for a quote that is not closed.")
-        except Invalid as error:
-            yield RefusedRow(line, str(error))
+            yield RefusedRow(start + 2, f"it is no CSV: {error}. Look for a quote that is not closed.")
+            start += 1
+
+
+def _row_or_refusal(line: int, columns: list[str], cells: list[str], delimiter: str) -> CatalogueRow | RefusedRow:
+    try:
+        return _row(line, columns, cells, delimiter)
+    except Invalid as error:
+        return RefusedRow(line, str(error))
 
 
 def _row(line: int, columns: list[str], cells: list[str], delimiter: str) -> CatalogueRow:
