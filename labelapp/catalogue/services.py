@@ -96,6 +96,7 @@ def record_recording(
     path = printable(str(path))
     known = Recording.objects.select_for_update().filter(site=site, sha256=sha256).first()
     if known:
+        Recording.objects.filter(site=site, path=path).exclude(pk=known.pk).delete()  # that file is there no more
         if known.path != path and not Path(known.path).exists():
             Recording.objects.filter(pk=known.pk).update(path=path)
             known.path = path

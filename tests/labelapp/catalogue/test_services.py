@@ -64,6 +64,16 @@ def test_a_recording_that_moved_gets_its_new_path_and_a_copy_does_not(site, tmp_
     assert Recording.objects.get().path == "/elsewhere"
 
 
+def test_a_file_overwritten_by_another_that_is_known_leaves_no_recording_behind(site, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"")
+        record(site, path=tmp_path / name, sha256=name * 64)
+    (tmp_path / "a").rename(tmp_path / "b")
+    record(site, path=tmp_path / "b", sha256="a" * 64)
+    left = Recording.objects.get()
+    assert (left.path, left.sha256) == (str(tmp_path / "b"), "a" * 64)
+
+
 def test_a_file_with_new_content_replaces_what_was_known_of_it_and_says_so(site):
     record(site)
     recording, created = record(site, trace(channel="HHN"), sha256="b" * 64)
