@@ -5,7 +5,7 @@ One row per event and station. Columns, by their header, in any order; others ar
     event_id                  what joins an event's stations
     event_class               its label
     file                      the recording, relative to the waveform folder
-    network station location  optional where the file holds one station
+    network station location  or station_id (NET.STA.LOC); optional where the file holds one station
     the time span, first of:  starttime endtime · onset duration_s · trace_start trace_end; without any, all of the file
 
 Times are ISO 8601; without an offset they are taken as UTC.
@@ -93,7 +93,7 @@ def _entry(row: Mapping[str, str]) -> CatalogueEntry:
 def _station(row: Mapping[str, str]) -> str | None:
     network, station, location = (row.get(name, "") for name in ("network", "station", "location"))
     if not station:
-        return None
+        return row.get("station_id") or None
     return f"{network}.{station}.{location}" if location else f"{network}.{station}"
 
 

@@ -65,6 +65,12 @@ def test_every_way_of_giving_a_span_is_read_and_the_most_precise_wins(tmp_path):
     assert [e.station for e in entries] == ["XX.AAA.00", "XX.AAA", None, None]
 
 
+def test_a_station_may_be_named_by_its_id_as_in_the_catalogues_that_seisloop_imports(tmp_path):
+    path = tmp_path / "catalogue.csv"
+    path.write_text("event_id,event_class,file,station_id\ne1,quake,a.mseed,XX.AAA.00\ne2,quake,b.mseed,\n")
+    assert [entry.station for entry in read_catalogue(path)[0]] == ["XX.AAA.00", None]
+
+
 def test_rows_that_make_no_sense_are_told_and_the_rest_goes_on(tmp_path):
     path = catalogue(
         tmp_path,
