@@ -1,13 +1,11 @@
 """Reads of the catalogue."""
 
-from datetime import datetime
-
 from django.core.files.storage import default_storage
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from labelapp.catalogue import checksums
 from labelapp.catalogue.errors import Invalid, Refused
-from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Recording, Site, Station
+from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site
 
 
 def find_site(name: str) -> Site:
@@ -17,12 +15,6 @@ def find_site(name: str) -> Site:
         names = ", ".join(Site.objects.values_list("name", flat=True)) or "none"
         raise Invalid(f"There is no site {name!r}. Sites: {names}. Make one with `manage.py create_site NAME`.")
     return site
-
-
-def traces_covering(station: Station, starttime: datetime, endtime: datetime) -> list[str]:
-    """Paths of the recordings that hold anything of a station in a span, by path."""
-    traces = station.traces.filter(starttime__lte=endtime, endtime__gte=starttime)
-    return list(Recording.objects.filter(traces__in=traces).distinct().order_by("path").values_list("path", flat=True))
 
 
 def model_files(model: ModelVersion) -> dict[str, bytes]:
@@ -53,15 +45,6 @@ def panel_bytes(explanation: Explanation) -> bytes:
 def _content(name: str) -> bytes:
     with default_storage.open(name) as file:
         return file.read()
-
-
-def labelled_events(site: Site) -> QuerySet[Event]:
-    """Events with a label, oldest first, with what training reads of them."""
-    return (
-        site.events.filter(label__isnull=False)
-        .select_related("label", "station")
-        .prefetch_related("observations__station")
-    )
 
 
 def catalogue_events(site: Site | None = None) -> QuerySet[Event]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from labelapp.catalogue import roles
@@ -24,6 +25,8 @@ LONGEST_REASON = 2_000
 # Below this lead of the first class over the second, the model doubts itself.
 DOUBT_MARGIN = 0.2
 SKIP_S = 3_600
+# Events that are named one by one in a query.
+FEW = 1_000
 
 
 def next_item(*, site: Site, expert: Any) -> ReviewItem | None:
@@ -204,13 +207,10 @@ def fill_queue(*, site: Site, predictions: Iterable[Prediction]) -> dict[str, in
     """
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     newest = {prediction.event_id: prediction for prediction in predictions}
-    labels = _labels(site, newest)
-    decided, codes = _decided(site), dict(site.classes.values_list("pk", "code"))
-    open_items = {
-        item.event_id: item
-        for item in site.review_items.filter(state=ReviewItem.State.OPEN).select_for_update(of=("self",))
-        if item.event_id in newest
-    }
+    labels, decided = _labels(site, newest), _decided(site, newest)
+    codes = dict(site.classes.values_list("pk", "code"))
+    waiting_items = _about(newest, site.review_items.filter(state=ReviewItem.State.OPEN), "event")
+    open_items = {item.event_id: item for item in waiting_items.select_for_update(of=("self",))}
     now, counts = timezone.now(), Counter[str]()
     added, changed = [], []
     for pk, prediction in newest.items():
@@ -239,19 +239,23 @@ def fill_queue(*, site: Site, predictions: Iterable[Prediction]) -> dict[str, in
     return dict(counts)
 
 
-def _labels(site: Site, newest: dict[int, Prediction]) -> dict[int, int | None]:
-    labels: dict[int, int | None] = dict(site.events.values_list("pk", "label_id"))
+def _labels(site: Site, newest: Mapping[int, Prediction]) -> dict[int, int | None]:
+    labels: dict[int, int | None] = dict(_about(newest, site.events.all(), "pk").values_list("pk", "label_id"))
     if strangers := set(newest) - set(labels):
         raise Invalid(f"{len(strangers)} predictions are about events of another site than {site}.")
     return labels
 
 
-def _decided(site: Site) -> dict[int, int | None]:
+def _decided(site: Site, newest: Mapping[int, Prediction]) -> dict[int, int | None]:
     """{event pk: class that the model had predicted when an expert last decided}"""
-    decided: dict[int, int | None] = dict(
-        site.relabels.order_by("sequence").values_list("event_id", "prediction__event_class_id")
-    )
+    rows = _about(newest, site.relabels.order_by("sequence"), "event")
+    decided: dict[int, int | None] = dict(rows.values_list("event_id", "prediction__event_class_id"))
     return decided
+
+
+def _about(newest: Mapping[int, Prediction], rows: QuerySet[Any], field: str) -> QuerySet[Any]:
+    """The rows about these events; of many events all rows, for a database takes only so many values at once."""
+    return rows.filter(**{f"{field}__in": list(newest)}) if len(newest) <= FEW else rows
 
 
 def _question(

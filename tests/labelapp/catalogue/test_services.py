@@ -108,21 +108,6 @@ def test_problems_are_kept_without_characters_that_a_database_refuses(site):
     assert recording.problems == ["a\ufffdb \ufffd"]
 
 
-def test_traces_are_found_by_the_time_they_cover(site):
-    record(site)
-    record(site, trace(starttime=NINE + timedelta(hours=1, seconds=1), endtime=NINE + timedelta(hours=2)),
-           path="/data/b.mseed", sha256="b" * 64)  # fmt: skip
-    station = Station.objects.get()
-
-    def covering(start_s, end_s):
-        return selectors.traces_covering(station, NINE + timedelta(seconds=start_s), NINE + timedelta(seconds=end_s))
-
-    assert covering(0, 10) == ["/data/a.mseed"]
-    assert covering(3590, 3610) == ["/data/a.mseed", "/data/b.mseed"]
-    assert covering(-10, -1) == []
-    assert covering(3600, 3600) == ["/data/a.mseed"]
-
-
 def store(site, **facts):
     given = {"files": FILES, "description": {"classes": ["quake", "noise"], "recipe": {"a": 1}}, **facts}
     return services.store_model(site=site, **given)
@@ -285,7 +270,6 @@ def test_events_for_lists_say_what_was_predicted_last(site, make_event, make_pre
     row = selectors.catalogue_events(site).get()
     assert (row.predicted_class, row.predicted_probability) == ("rockfall", 0.8)
     assert selectors.latest_prediction(event) == last
-    assert list(selectors.labelled_events(site)) == [event]
 
 
 def test_an_unknown_site_is_refused_naming_those_there_are(site):
