@@ -1,10 +1,11 @@
 """Labelled windows to learn from: cut from catalogued events by one rule, and split by event, never within one."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,6 +163,8 @@ def split_by_event(
 ) -> dict[str, Side]:
     """The side of each event: stratified by class, all stations of an event together, the same for the same seed.
 
+    An event more, less or relabelled leaves the others where they are, but for one of its class at most that begins or
+    ends to test, and one that begins or ends to validate: so what tested one model still tests the next.
     `shares` are those of test and validation events. A class with one event trains; one with two trains and tests;
     one with three or more is on every side whose share is above zero.
     Raises BadConfiguration where one event carries two labels.
@@ -169,15 +172,20 @@ def split_by_event(
     by_class: dict[str, list[str]] = {}
     for event, label in _label_of_each(event_ids, labels).items():
         by_class.setdefault(label, []).append(event)
-    generator = np.random.default_rng(seed)
     sides: dict[str, Side] = {}
     for label in sorted(by_class):
-        events = generator.permutation(sorted(by_class[label])).tolist()
+        events = sorted(by_class[label], key=lambda event: _place(event, seed))
         tests, validations = _side_counts(len(events), shares)
-        for position, event in enumerate(events):
-            held_out: Side = "test" if position < tests else "validation"
-            sides[event] = held_out if position < tests + validations else "train"
+        trains = len(events) - tests - validations
+        for side, count in (("test", tests), ("train", trains), ("validation", validations)):
+            sides |= dict.fromkeys(events[:count], cast(Side, side))
+            events = events[count:]
     return sides
+
+
+def _place(event: str, seed: int) -> str:
+    """Where an event stands among those of its class: by itself alone, whatever others there are."""
+    return hashlib.sha256(f"{seed}:{event}".encode()).hexdigest()
 
 
 def _side_counts(events: int, shares: tuple[float, float]) -> tuple[int, int]:

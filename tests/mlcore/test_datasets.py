@@ -194,6 +194,35 @@ def test_a_split_depends_on_the_seed_and_not_on_the_order_of_events():
     assert forwards != split_by_event(ids, labels, (0.2, 0.1), seed=2)
 
 
+def exchanged(before, after, side, label):
+    """How many events of a class, there before and after, came to a side or left it."""
+    there = [event for event in before.keys() & after.keys() if event.startswith(label)]
+    return sum((before[event] == side) != (after[event] == side) for event in there)
+
+
+@pytest.mark.parametrize("count", range(3, 60))
+def test_a_new_event_moves_at_most_one_other_to_or_from_a_held_out_side(count):
+    ids, labels = events(quake=count, rockfall=20)
+    before = split_by_event(ids, labels, (0.2, 0.15), seed=3)
+    for name in ("a new one", "another", "2020-03-28 13:00"):
+        after = split_by_event([*ids, name], [*labels, "quake"], (0.2, 0.15), seed=3)
+        for side in ("test", "validation"):
+            assert exchanged(before, after, side, "quake") <= 1
+            assert exchanged(before, after, side, "rockfall") == 0
+
+
+@pytest.mark.parametrize("relabelled", ["quake0", "quake7", "quake19", "quake33"])
+def test_a_relabelled_event_moves_at_most_one_other_of_either_class_to_or_from_a_held_out_side(relabelled):
+    ids, labels = events(quake=40, rockfall=25)
+    before = split_by_event(ids, labels, (0.2, 0.15), seed=3)
+    corrected = ["rockfall" if event == relabelled else label for event, label in zip(ids, labels, strict=True)]
+    after = split_by_event(ids, corrected, (0.2, 0.15), seed=3)
+    del before[relabelled]
+    for side in ("test", "validation"):
+        for label in ("quake", "rockfall"):
+            assert exchanged(before, after, side, label) <= 1
+
+
 @pytest.mark.parametrize(
     ("count", "expected"),
     [(1, ["train"]), (2, ["test", "train"]), (3, ["test", "train", "validation"])],
