@@ -4,7 +4,10 @@ The embedded default needs no server: SQLite, a broker inside the process, files
 DATABASE_URL and REDIS_URL switch to PostgreSQL and Redis.
 """
 
+import ipaddress
+import logging
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from csp.constants import NONCE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+HOST_PART = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 env = environ.Env()
 
 
@@ -40,10 +44,10 @@ def switch(name: str, default: bool) -> bool:
 
 
 def home_folder() -> Path:
-    """The data folder, made if it is missing."""
+    """The data folder, made for its owner only if it is missing; one that exists keeps its mode."""
     folder = Path(os.environ.get("SEISLOOP_HOME", "").strip() or BASE_DIR / ".seisloop").expanduser().resolve()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(f"SEISLOOP_HOME is {folder}, which cannot be made: {error.strerror}.") from error
     return folder
@@ -65,23 +69,54 @@ def secret_key(home: Path) -> str:
     return kept.read_text()
 
 
+def private_file(path: Path) -> Path:
+    """The path of a file that is made, empty and for its owner only, where it is missing."""
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"SEISLOOP_HOME is {path.parent}, where {path.name} cannot be made: {error.strerror}."
+        ) from error
+    return path
+
+
 def database(home: Path) -> dict:
     """PostgreSQL from DATABASE_URL, else SQLite that several writers can share (WAL and IMMEDIATE)."""
     url = os.environ.get("DATABASE_URL", "").strip()
-    if not url:
-        return {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": home / "seisloop.sqlite3",
-            "OPTIONS": {
-                "timeout": 20,
-                "transaction_mode": "IMMEDIATE",
-                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
-            },
-        }
+    if url:
+        return {**postgres(url), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        # SQLite would make it readable by everybody; its -wal and -shm files take the mode of this one.
+        "NAME": private_file(home / "seisloop.sqlite3"),
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+def postgres(url: str) -> dict:
+    """The server and the database that a URL names. No message repeats the URL: it holds a password."""
+    expected = "Expected postgres://USER:PASSWORD@HOST/NAME, or postgres://USER@/NAME?host=FOLDER for a socket."
     if not url.startswith(("postgres://", "postgresql://")):
-        scheme = url.split(":", 1)[0]
-        raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme!r}. Expected postgres://USER:PASSWORD@HOST/NAME.")
-    return {**env.db_url_config(url), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+        raise ImproperlyConfigured(f"DATABASE_URL begins with {url.split(':', 1)[0]!r}. {expected}")
+    try:
+        parts = env.db_url_config(url)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be read. {expected}") from error
+    options = parts.get("OPTIONS", {})
+    missing = [
+        what
+        for what, there in (("host", parts["HOST"] or options.get("host")), ("database name", parts["NAME"]))
+        if not there
+    ]
+    if missing:
+        raise ImproperlyConfigured(f"DATABASE_URL has no {' and no '.join(missing)}. {expected}")
+    return parts
 
 
 def redis_url() -> str:
@@ -97,15 +132,45 @@ def words(name: str, default: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
+def hosts() -> list[str]:
+    """The names Seisloop answers to: with none it would refuse every request."""
+    names = words("SEISLOOP_HOSTS", "localhost,127.0.0.1,[::1]")
+    if not names:
+        raise ImproperlyConfigured("SEISLOOP_HOSTS names no host. Set it to names with commas between, or unset it.")
+    return names
+
+
+def listening_address() -> str:
+    """An IP address or a host name, without port or scheme."""
+    text = os.environ.get("SEISLOOP_BIND", "").strip() or "127.0.0.1"
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        # A last part of digits alone is an address with a mistake in it, such as 127.0.0.256.
+        if len(text) > 253 or not re.fullmatch(rf"({HOST_PART}\.)*(?!\d+$){HOST_PART}", text):
+            raise ImproperlyConfigured(
+                f"SEISLOOP_BIND is {text!r}. Set it to an IP address or a host name (the port is SEISLOOP_PORT)."
+            ) from None
+    return text
+
+
+def log_level() -> str:
+    text = os.environ.get("SEISLOOP_LOG_LEVEL", "").strip().upper() or "WARNING"
+    levels = logging.getLevelNamesMapping()
+    if text not in levels:
+        raise ImproperlyConfigured(f"SEISLOOP_LOG_LEVEL is {text!r}. Set it to one of {', '.join(levels)}.")
+    return text
+
+
 HOME = home_folder()
 PORT = number("SEISLOOP_PORT", 8000, 1, 65535)
 # Where `serve` listens; nobody else's business unless said otherwise.
-BIND = os.environ.get("SEISLOOP_BIND", "").strip() or "127.0.0.1"
+BIND = listening_address()
 SECRET_KEY = secret_key(HOME)
 DEBUG = switch("SEISLOOP_DEBUG", False)
 # Where the site is reached over HTTPS, cookies must not travel without it.
 HTTPS = switch("SEISLOOP_HTTPS", False)
-ALLOWED_HOSTS = words("SEISLOOP_HOSTS", "localhost,127.0.0.1,[::1]")
+ALLOWED_HOSTS = hosts()
 CSRF_TRUSTED_ORIGINS = words("SEISLOOP_ORIGINS", "")
 
 # Recordings are read only below these folders, whoever asks (empty: anywhere the process may read).
@@ -307,6 +372,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("SEISLOOP_LOG_LEVEL", "WARNING")},
+    "root": {"handlers": ["console"], "level": log_level()},
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []
