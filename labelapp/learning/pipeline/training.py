@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
+
 from labelapp.catalogue.errors import Conflict, Invalid
 from labelapp.catalogue.models import ModelVersion, Site, TrainingExample
 from labelapp.catalogue.services import promote_model, store_model
@@ -19,6 +21,9 @@ from mlcore.classify.train import TrainedClassifier, train_classifier
 from mlcore.config import Recipe
 from mlcore.datasets import EventWindows, LabelledWindow, Side, split_by_event
 from mlcore.training import Progress
+
+# Fewer events in common decide nothing: with ten, one more event right moves accuracy by ten points already.
+LEAST_SHARED_EVENTS = 10
 
 # Shares of the run's progress.
 READ, LEARNED, COMPARED = 0.25, 0.9, 0.98
@@ -151,25 +156,43 @@ def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@transaction.atomic
 def promote_on_evidence(model: ModelVersion) -> str:
     """Make the model active if it was tested on unseen events and is no worse there than the active one; says why."""
-    site = Site.objects.get(pk=model.site_id)
-    tested, comparison = model.metrics.get("events", 0), model.metrics.get("comparison")
+    site = Site.objects.select_for_update(no_key=True).get(pk=model.site_id)
     if site.active_model_id == model.pk:
         return f"{model} is the active model."
-    if not tested:
-        return f"{model} is stored but not promoted: no event was held out to test it. Label more events."
-    if comparison is None:
-        promote_model(model=model)
-        return f"{model} is the site's first active model: macro-F1 {model.metrics['macro_f1']:.3f} on {tested} events."
-    rival = f"the active model {comparison['model']}"
-    if not comparison["events"]:
-        return f"{model} is stored but not promoted: no event is new to both it and {rival}."
-    figures = (
-        f"macro-F1 {comparison['macro_f1']:.3f}, {rival} has {comparison['active_macro_f1']:.3f}, "
-        f"on the same {comparison['events']} events that neither learned from"
-    )
-    if comparison["macro_f1"] < comparison["active_macro_f1"]:
-        return f"{model} is stored but not promoted: {figures}."
+    if against := _objection(model, site.active_model):
+        return f"{model} is stored but not promoted: {against}"
     promote_model(model=model)
-    return f"{model} is promoted: {figures}."
+    if site.active_model is None:
+        tested = model.metrics["events"]
+        return f"{model} is the site's first active model: macro-F1 {model.metrics['macro_f1']:.3f} on {tested} events."
+    return f"{model} is promoted: {_both_figures(model.metrics['comparison'])}."
+
+
+def _objection(model: ModelVersion, active: ModelVersion | None) -> str:
+    """Why the model may not take the place of the one that is active now; "" where it may."""
+    comparison = model.metrics.get("comparison")
+    if not model.metrics.get("events", 0):
+        return "no event was held out to test it. Label more events."
+    if (comparison and comparison["model"]) != (active and active.number):  # promoted by hand meanwhile
+        held_against = f"model {comparison['model']}" if comparison else "none"
+        return f"it was compared with {held_against}, but {active or 'none'} is active now. Train again to compare."
+    if comparison is None:
+        return ""
+    if not comparison["events"]:
+        return f"no event is new to both it and the active model {comparison['model']}."
+    if comparison["events"] < LEAST_SHARED_EVENTS:
+        return (
+            f"only {comparison['events']} events are new to both it and the active model {comparison['model']}, and "
+            f"fewer than {LEAST_SHARED_EVENTS} decide nothing. Label more events, or promote it by hand."
+        )
+    return f"{_both_figures(comparison)}." if comparison["macro_f1"] < comparison["active_macro_f1"] else ""
+
+
+def _both_figures(comparison: Mapping[str, Any]) -> str:
+    return (
+        f"macro-F1 {comparison['macro_f1']:.3f}, the active model {comparison['model']} has "
+        f"{comparison['active_macro_f1']:.3f}, on the same {comparison['events']} events that neither learned from"
+    )

@@ -17,7 +17,14 @@ RECIPE = {
         "stft_hop": 16,
     },
     "network": {"width": 4, "blocks": 2, "dropout": 0.0},
-    "training": {"epochs": 12, "batch_size": 16, "learning_rate": 0.01, "early_stopping": 0, "time_shift_s": 0.5},
+    "training": {
+        "epochs": 12,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+        "early_stopping": 0,
+        "time_shift_s": 0.5,
+        "test_share": 0.3,
+    },
     "post_processing": {"isolation_s": 5.0},
 }
 PEAK_HZ = {"quake": 3.0, "rockfall": 14.0}

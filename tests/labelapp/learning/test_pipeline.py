@@ -2,7 +2,8 @@
 
 import pytest
 
-from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction
+from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site
+from labelapp.learning.pipeline.training import LEAST_SHARED_EVENTS, promote_on_evidence
 from labelapp.learning.services import start_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,6 +120,31 @@ def test_a_later_model_that_is_no_worse_is_promoted_and_the_site_classified_anew
     assert "is promoted" in run.figures["verdict"]
     newest = recorded_site.runs.filter(state="queued").first()
     assert (newest.kind, newest.parameters) == ("classify", {"model": run.model.pk})
+
+
+def test_a_model_that_was_compared_with_another_than_the_active_one_is_not_promoted(recorded_site, work_on):
+    work_on(recorded_site, "train", seed=1, epochs=2)
+    second = work_on(recorded_site, "train", seed=1).model
+    for promoted in (True, False):  # a third one was promoted by hand while the second was compared with the first
+        recorded_site.active_model = work_on(recorded_site, "train", seed=1, epochs=3).model if promoted else None
+        recorded_site.save()
+        said = promote_on_evidence(second)
+        assert f"it was compared with model 1, but {recorded_site.active_model or 'none'} is active now" in said
+        assert Site.objects.get(pk=recorded_site.pk).active_model == recorded_site.active_model
+
+
+def test_a_comparison_on_few_events_promotes_nothing(recorded_site, work_on):
+    work_on(recorded_site, "train", seed=1, epochs=2)
+    first = recorded_site.active_model
+    second = work_on(recorded_site, "train", seed=1).model
+    recorded_site.active_model = first
+    recorded_site.save()
+    for events, promoted in ((LEAST_SHARED_EVENTS - 1, False), (LEAST_SHARED_EVENTS, True)):
+        figures = {"model": first.number, "events": events, "macro_f1": 0.9, "active_macro_f1": 0.8}
+        second.metrics["comparison"] = figures
+        said = promote_on_evidence(second)
+        assert ("is promoted" if promoted else f"only {events} events are new to both") in said
+        assert (Site.objects.get(pk=recorded_site.pk).active_model == second) == promoted
 
 
 def test_a_training_that_was_interrupted_resumes_from_its_checkpoint_and_ends_with_the_same_weights(
