@@ -33,7 +33,7 @@ SYNTHETIC_RECIPE = replace(
 )
 SYNTHETIC_DESCRIPTION = (
     f"Made up: {EVENTS} events of a seeded generator at three stations, for trying Seisloop out. "
-    f"{round(WRONG_SHARE * EVENTS)} of the catalogue's labels are wrong on purpose, and about twenty of them are among "
+    f"{round(WRONG_SHARE * EVENTS)} of the catalogue's labels are wrong on purpose, and nearly all of them are among "
     "the first 24 in the queue. "
     "The model was trained on this very catalogue, errors included. Nothing here says anything about a real slope."
 )
