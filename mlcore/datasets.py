@@ -1,6 +1,7 @@
 """Labelled windows to learn from: cut from catalogued events by one rule, and split by event, never within one."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from mlcore.catalogues import CatalogueEntry, Skipped, read_catalogue
 from mlcore.config import Preprocessing
-from mlcore.errors import BadConfiguration, Cancelled, SeisloopError
+from mlcore.errors import BadConfiguration, Cancelled, SeisloopError, UnusableWaveform
 from mlcore.training import Progress, ProgressCallback, StopCallback, never, say_nothing
 from mlcore.waveform import Waveform, preprocess, read
 from mlcore.windows import Window, event_window, normalise
@@ -25,6 +26,7 @@ __all__ = [
     "labelled_window",
     "load_event_windows",
     "read_catalogue",
+    "require_windows",
     "split_by_event",
 ]
 
@@ -156,6 +158,16 @@ def load_event_windows(
             skipped.append(Skipped(f"{entry.event_id} at {entry.station or entry.file}", str(error)))
         progress(Progress("reading waveforms", number / len(catalogue), {}, f"{number} of {len(catalogue)}"))
     return EventWindows.stack(items, preprocessing), skipped
+
+
+def require_windows(windows: EventWindows, skipped: Sequence[Skipped]) -> None:
+    """Raises UnusableWaveform, with the most common reason, where no row of a catalogue could be used."""
+    if len(windows):
+        return
+    if not skipped:
+        raise UnusableWaveform("There is no event to use: the catalogue has no row for it. Give one with events.")
+    reason, _ = Counter(item.reason for item in skipped).most_common(1)[0]
+    raise UnusableWaveform(f"None of the catalogue's {len(skipped)} rows can be used. The most common reason: {reason}")
 
 
 def split_by_event(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from mlcore.classify.command import print_json, run, show_progress
 from mlcore.classify.predict import Classifier, combine_stations
-from mlcore.datasets import EventWindows, load_event_windows, read_catalogue
+from mlcore.datasets import EventWindows, load_event_windows, read_catalogue, require_windows
+from mlcore.errors import BadConfiguration
 from mlcore.metrics import classification_report
 
 
@@ -93,9 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seen = {e for e, side in classifier.description.get("splits", {}).items() if side != "test"}
     if options.unseen:
         entries = [entry for entry in entries if entry.event_id not in seen]
+        if not entries:
+            raise BadConfiguration("Every event of the catalogue trained or validated the model. Give other events.")
     windows, skipped = load_event_windows(
         entries, options.waveforms, classifier.recipe.preprocessing, progress=show_progress
     )
+    require_windows(windows, [*unreadable, *skipped])
     report = evaluate_events(classifier, windows)
     report["events_seen_in_training"] = len(seen & set(windows.event_ids))
     report["skipped"] = [item.to_dict() for item in [*unreadable, *skipped]]

@@ -22,7 +22,7 @@ from mlcore.classify.losses import class_weights, weighted_cross_entropy
 from mlcore.classify.model import STFTClassifier
 from mlcore.classify.predict import Classifier, channels_last, network_inputs
 from mlcore.config import Recipe
-from mlcore.datasets import EventWindows, Side, load_event_windows, read_catalogue, split_by_event
+from mlcore.datasets import EventWindows, Side, load_event_windows, read_catalogue, require_windows, split_by_event
 from mlcore.errors import BadConfiguration
 from mlcore.training import Progress, ProgressCallback, StopCallback, TensorExamples, fit, never, say_nothing
 
@@ -219,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         margin_s=recipe.training.time_shift_s,
         progress=show_progress,
     )
+    require_windows(windows, [*unreadable, *skipped])
     out = Path(options.out)
     trained = train_classifier(
         windows,

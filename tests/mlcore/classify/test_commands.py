@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlcore.checkpoint import save_model
 from mlcore.classify.detect import detect, scan
 from mlcore.classify.predict import Classifier
 from mlcore.classify.train import train_classifier
@@ -133,6 +134,20 @@ def test_a_command_that_fails_says_why_in_one_line_and_exits_with_an_error(comma
     assert "Traceback" not in result.stderr
 
 
+def test_a_catalogue_of_which_nothing_can_be_used_is_an_error_with_the_most_common_reason(slope, tmp_path, classifier):
+    catalogue = tmp_path / "catalogue.csv"
+    rows = ("a,quake,gone.mseed", "b,quake,1.mseed", "c,rockfall,gone.mseed")
+    catalogue.write_text("event_id,event_class,file,starttime,endtime\n" + "".join(f"{row},,\n" for row in rows))
+    (tmp_path / "1.mseed").write_text("no recording")
+    save_model(tmp_path / "model", classifier.model, classifier.description)
+    data = ("--catalogue", catalogue, "--waveforms", tmp_path)
+    for command in (("train", *data, "--out", tmp_path / "out"), ("evaluate", tmp_path / "model", *data)):
+        result = run(*command)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert "error: None of the catalogue's 3 rows can be used. The most common reason: " in result.stderr
+        assert "gone.mseed" in result.stderr
+
+
 def test_the_recipes_that_ship_are_valid_and_jiangs_is_the_default():
     assert Recipe.from_toml(RECIPES / "jiang2024.toml") == Recipe()
     assert Recipe.from_toml(RECIPES / "mass_movements.toml").preprocessing.components == ("Z",)
@@ -195,8 +210,6 @@ def test_real_rockfalls_of_another_catalogue_are_evaluated_as_they_are(real_data
     source = real_data / "sechilienne"
     if not source.is_dir():
         pytest.skip(f"No sechilienne in {real_data}.")
-    from mlcore.checkpoint import save_model
-
     save_model(tmp_path, classifier.model, classifier.description)
     result = run("evaluate", tmp_path, "--catalogue", source / "catalogue.csv", "--waveforms", source / "waveforms")
     report = json.loads(result.stdout)
