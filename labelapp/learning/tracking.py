@@ -21,6 +21,7 @@ from labelapp.learning.models import Run
 logger = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 1.0
+STOPPED_AT_TERMINAL = "Stopped at the terminal. Resume it, or start again."
 
 
 class Flag:
@@ -72,7 +73,7 @@ def tracked(run_id: int, *, worker: str = "", listen: Callable[[Step], None] | N
         except Cancelled:
             _end_early(job)
         except KeyboardInterrupt:
-            job.end(Run.State.INTERRUPTED, "Stopped at the terminal. Resume it, or start again.")
+            job.end(Run.State.INTERRUPTED, STOPPED_AT_TERMINAL)
             raise
         except Refused as error:
             job.end(Run.State.FAILED, str(error))

@@ -22,7 +22,7 @@ from labelapp.learning.claims import (
 from labelapp.learning.models import CHECKPOINTS, Run
 from labelapp.learning.services import resume_run
 from labelapp.learning.tasks import TASKS
-from labelapp.learning.tracking import stopping
+from labelapp.learning.tracking import STOPPED_AT_TERMINAL, stopping
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +63,11 @@ def stop(within_s: float = 1.5) -> None:
 
 
 def resume_leftovers() -> int:
-    """Queue again what was interrupted, unless so often that the job itself is suspect; returns how many."""
-    left = Run.objects.filter(state=Run.State.INTERRUPTED, attempt__lt=MAX_ATTEMPTS)
+    """Queue again what was interrupted, unless so often that the job itself is suspect; returns how many.
+
+    What a person stopped at the terminal waits for a person.
+    """
+    left = Run.objects.filter(state=Run.State.INTERRUPTED, attempt__lt=MAX_ATTEMPTS).exclude(error=STOPPED_AT_TERMINAL)
     return len([resume_run(run=run) for run in left])
 
 

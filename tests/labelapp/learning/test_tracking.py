@@ -212,6 +212,19 @@ def test_ctrl_c_in_the_foreground_interrupts_the_run(run):
     assert run.state == Run.State.INTERRUPTED
 
 
+def test_the_next_server_resumes_what_a_lost_worker_left_but_not_what_a_person_stopped_at_the_terminal(run):
+    from labelapp.learning.worker import resume_leftovers
+
+    with pytest.raises(KeyboardInterrupt), tracked(run.pk):
+        raise KeyboardInterrupt
+    assert resume_leftovers() == 0
+    run.refresh_from_db()
+    assert run.state == Run.State.INTERRUPTED
+    assert "Resume it, or start again" in run.error
+    Run.objects.filter(pk=run.pk).update(error="Its worker ended without finishing it.")
+    assert resume_leftovers() == 1
+
+
 def test_a_log_that_grows_too_long_keeps_its_end():
     log = claims.appended("", [f"line {n}" for n in range(50_000)])
     assert len(log) <= claims.LONGEST_LOG + 100
