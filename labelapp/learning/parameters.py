@@ -77,5 +77,5 @@ def _time(site: Site, name: str, value: Any) -> str:
 CHECKS: dict[str, dict[str, Check]] = {
     Run.Kind.TRAIN: {"epochs": _whole(1, 10_000), "seed": _whole(0, 2**31 - 1), "then_classify": _yes_or_no},
     Run.Kind.CLASSIFY: {"model": _model, "explain_all": _yes_or_no},
-    Run.Kind.DETECT: {"model": _model, "starttime": _time, "endtime": _time, "explain_all": _yes_or_no},
+    Run.Kind.DETECT: {"model": _model, "starttime": _time, "endtime": _time},
 }
