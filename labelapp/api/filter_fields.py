@@ -28,13 +28,15 @@ def listed(names: Any) -> str:
 
 
 def get_site(value: str | int) -> Site:
-    """The site of that name, else of that id. Raises ValidationError, naming the sites there are."""
+    """The site of that id; a text may also be a name. Raises ValidationError, naming the sites there are."""
     text = str(value)
-    site = Site.objects.filter(name__iexact=text).first() or Site.objects.filter(pk=as_id(text)).first()
+    # The id first: a site that is named "7" must not hide the seventh one.
+    site = Site.objects.filter(pk=as_id(text)).first()
+    if site is None and isinstance(value, str):
+        site = Site.objects.filter(name__iexact=text).first()
     if site is None:
-        raise ValidationError(
-            f"There is no site {text!r}. Sites: {listed(Site.objects.values_list('name', flat=True))}."
-        )
+        what = f"site {text!r}" if isinstance(value, str) else f"site with the id {text}"
+        raise ValidationError(f"There is no {what}. Sites: {listed(Site.objects.values_list('name', flat=True))}.")
     return site
 
 

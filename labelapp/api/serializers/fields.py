@@ -63,7 +63,8 @@ class SiteField(serializers.Field):
             raise serializers.ValidationError("Give the site's id or name.")
         if isinstance(data, int) and not 1 <= data <= BIGGEST_ID:
             raise serializers.ValidationError(f"There is no site {str(data)[:40]}.")
+        text = serializers.CharField(max_length=80)
         try:
-            return get_site(serializers.CharField(max_length=80).run_validation(data))
+            return get_site(data if isinstance(data, int) else text.run_validation(data))
         except Invalid as error:
             raise serializers.ValidationError(error.messages) from error

@@ -1,5 +1,8 @@
 """GET /api/v1/sites/"""
 
+import pytest
+
+from labelapp.api.filter_fields import get_site
 from labelapp.catalogue.services import create_site
 
 SITES = "/api/v1/sites/"
@@ -32,3 +35,25 @@ def test_a_list_of_sites_costs_the_same_few_queries_however_many_there_are(
         create_site(name=f"slope {number}")
     with django_assert_max_num_queries(7):
         assert as_viewer.get(SITES).json()["count"] == 6
+
+
+@pytest.fixture
+def named_like_an_id(site):
+    """A site whose name is another one's id, and one whose name is nobody's id."""
+    return create_site(name=str(site.pk)), create_site(name="9000")
+
+
+def test_a_text_of_digits_is_an_id_first_and_then_a_name(as_viewer, site, make_event, named_like_an_id):
+    make_event()
+    assert as_viewer.get("/api/v1/events/", {"site": str(site.pk)}).json()["count"] == 1
+    assert as_viewer.get("/api/v1/events/", {"site": "9000"}).json()["count"] == 0
+    assert get_site(str(site.pk)) == site
+    assert get_site("9000") == named_like_an_id[1]
+
+
+def test_a_number_in_a_body_is_an_id_and_never_a_name(as_manager, site, named_like_an_id, refused):
+    assert get_site(site.pk) == site
+    answer = refused(as_manager.post("/api/v1/runs/", {"site": 9000, "kind": "train"}), 400, "invalid")
+    assert "no site with the id 9000" in str(answer)
+    assert as_manager.post("/api/v1/review-items/next/", {"site": 9000}).status_code == 400
+    assert as_manager.post("/api/v1/review-items/next/", {"site": "9000"}).status_code == 200
