@@ -19,7 +19,9 @@ class HasRole(BasePermission):
             return False
         role = needed_role(request, view)
         if not HOLDS[role](request.user):
-            raise PermissionDenied(f"{request.user} is no {role}, which this needs. Ask a manager for the role.")
+            raise PermissionDenied(
+                f"{request.user} is no {role}, which this needs. Ask whoever runs this server for the role."
+            )
         return True
 
 

@@ -22,7 +22,9 @@ def for_viewers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     @wraps(view)
     def guarded(request: HttpRequest, **ids: int) -> HttpResponse:
         if not roles.is_viewer(request.user):
-            raise PermissionDenied("Your account has no role yet. Ask a data manager for viewer, expert or manager.")
+            raise PermissionDenied(
+                "Your account has no role yet. Ask whoever runs this server for one (manage.py create_user)."
+            )
         return view(request, **ids)
 
     return guarded

@@ -98,7 +98,7 @@ def test_an_account_without_a_role_is_told_whom_to_ask(client, django_user_model
     client.force_login(django_user_model.objects.create_user("newcomer"))
     answer = client.get(reverse("queue", args=[site.pk]))
     assert answer.status_code == 403
-    assert "Ask a data manager" in answer.text
+    assert "Ask whoever runs this server" in answer.text
 
 
 def test_what_is_not_there_is_a_page_too(client, viewer):

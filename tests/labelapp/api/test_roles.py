@@ -104,7 +104,7 @@ def test_writing_needs_the_role_of_the_address(client_of, role, ids, refused, ad
 def test_who_lacks_the_role_is_told_which(as_viewer, site, refused):
     said = refused(as_viewer.post("/api/v1/review-items/next/", {"site": site.pk}), 403, "permission_denied")
     assert "no expert" in said["detail"]
-    assert "Ask a manager" in said["detail"]
+    assert "Ask whoever runs this server" in said["detail"]
 
 
 @pytest.mark.parametrize("address", ["/api/schema/", "/api/nowhere/", "/api/v1/nowhere"])
