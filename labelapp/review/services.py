@@ -149,7 +149,7 @@ def _close(item: ReviewItem, state: str, now: datetime) -> None:
 
 def _require_expert(user: Any) -> None:
     if not roles.is_expert(user):
-        raise NotAllowed(f"{user} is not an expert. Ask a manager for the role.")
+        raise NotAllowed(f"{user} is not an expert. Ask whoever runs this server for the role.")
 
 
 def _refuse_unless_free_for(item: ReviewItem, expert: Any) -> None:
