@@ -9,6 +9,7 @@ from labelapp.catalogue.models import ModelVersion, Site
 from labelapp.learning.models import Run
 
 Check = Callable[[Site, str, Any], Any]
+MOST_EVENTS = 1000  # more by name is no choice of a person: classify the site
 
 
 def checked(site: Site, kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +65,17 @@ def _model(site: Site, name: str, value: Any) -> int:
     return value
 
 
+def _events(site: Site, name: str, value: Any) -> list[int]:
+    """Ids of some of the site's events."""
+    whole = isinstance(value, list) and all(isinstance(pk, int) and not isinstance(pk, bool) for pk in value)
+    if not whole or not 1 <= len(value) <= MOST_EVENTS:
+        raise Invalid(f"{name} is {str(value)[:80]!r}, but must be a list of 1 to {MOST_EVENTS} ids of events.")
+    there = set(site.events.filter(pk__in=[pk for pk in value if 0 < pk < 2**63]).values_list("pk", flat=True))
+    if strangers := [pk for pk in value if pk not in there]:
+        raise Invalid(f"{site} has no event with id {strangers[0]}.")
+    return sorted(there)
+
+
 def _time(site: Site, name: str, value: Any) -> str:
     """A time in UTC as ISO 8601 with microseconds; one without a zone is taken as UTC."""
     try:
@@ -76,6 +88,6 @@ def _time(site: Site, name: str, value: Any) -> str:
 
 CHECKS: dict[str, dict[str, Check]] = {
     Run.Kind.TRAIN: {"epochs": _whole(1, 10_000), "seed": _whole(0, 2**31 - 1), "then_classify": _yes_or_no},
-    Run.Kind.CLASSIFY: {"model": _model, "explain_all": _yes_or_no},
+    Run.Kind.CLASSIFY: {"model": _model, "explain_all": _yes_or_no, "events": _events},
     Run.Kind.DETECT: {"model": _model, "starttime": _time, "endtime": _time},
 }

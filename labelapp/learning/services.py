@@ -10,7 +10,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from labelapp.catalogue.errors import Conflict
-from labelapp.catalogue.models import Site
+from labelapp.catalogue.models import Event, Site
+from labelapp.catalogue.selectors import latest_prediction
 from labelapp.learning.claims import appended, interrupt, log_line, mark_silent_runs
 from labelapp.learning.models import Run
 from labelapp.learning.parameters import checked
@@ -41,6 +42,22 @@ def start_run(
     if not worker:
         transaction.on_commit(partial(send, run))
     return run
+
+
+@transaction.atomic
+def explain_event(*, event: Event, asked_by: Any = None) -> Run | None:
+    """The run that makes an event's missing maps with the active model, new or under way; None where nothing is to do.
+
+    Panels are made for events that should be looked at; an expert may ask for any other.
+    """
+    site = Site.objects.select_for_update(no_key=True).get(pk=event.site_id)
+    newest = latest_prediction(event)
+    if site.active_model_id is None or (newest and newest.explanations.exists()):
+        return None
+    parameters = {"events": [event.pk], "explain_all": True}
+    same = Run.objects.filter(site=site, kind=Run.Kind.CLASSIFY, parameters=parameters)
+    under_way = same.filter(state__in=[Run.State.QUEUED, Run.State.RUNNING]).first()
+    return under_way or start_run(site=site, kind=Run.Kind.CLASSIFY, parameters=parameters, asked_by=asked_by)
 
 
 @transaction.atomic

@@ -21,13 +21,15 @@ from labelapp.api.serializers.catalogue import (
     PanelSerializer,
     SiteSerializer,
 )
-from labelapp.api.serializers.review import ItemSerializer, RelabelSerializer
+from labelapp.api.serializers.requested import RequestedItemSerializer
+from labelapp.api.serializers.review import RelabelSerializer
 from labelapp.api.views.base import Actions, Rows
 from labelapp.api.views.review import items
 from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site
 from labelapp.catalogue.roles import EXPERT
 from labelapp.catalogue.selectors import catalogue_events, latest_panels, latest_prediction, panel_bytes
 from labelapp.catalogue.services import promote_model
+from labelapp.learning.services import explain_event
 from labelapp.review.selectors import history
 from labelapp.review.services import ask_for_review
 
@@ -78,12 +80,17 @@ class EventViewSet(Rows):
         """Every decision on the event, oldest first."""
         return Response(RelabelSerializer(history(self.get_object()), many=True).data)
 
-    @extend_schema(request=None, responses=ItemSerializer)
+    @extend_schema(request=None, responses=RequestedItemSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def review(self, request: Request, pk: str) -> Response:
-        """Ask to look at the event (again): its open item, or a new one, is leased to you."""
-        item = ask_for_review(event=self.get_object(), expert=request.user)
-        return Response(self.shown(items().get(pk=item.pk), ItemSerializer))
+        """Ask to look at the event (again): its open item, or a new one, is leased to you.
+
+        Where no maps of it are stored, a run makes them: `run` is its address, else null.
+        """
+        event = self.get_object()
+        item = ask_for_review(event=event, expert=request.user)
+        context = {**self.get_serializer_context(), "run": explain_event(event=event, asked_by=request.user)}
+        return Response(RequestedItemSerializer(items().get(pk=item.pk), context=context).data)
 
 
 class ExplanationViewSet(Actions):

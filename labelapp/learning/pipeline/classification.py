@@ -20,11 +20,14 @@ from mlcore.classify.predict import Classifier, combine_stations
 
 
 def classify(job: Job) -> None:
-    """Predict every event of the site, explain what an expert should look at, and fill the queue as it goes."""
+    """Predict events, all of the site or those named, explain what to look at, and fill the queue as it goes."""
     run = job.run
     work = Classifying(job, model_of(run), explain_all=bool(run.parameters.get("explain_all")))
     run.model = work.model
-    pks = list(run.site.events.values_list("pk", flat=True))
+    events = run.site.events.all()
+    if "events" in run.parameters:
+        events = events.filter(pk__in=run.parameters["events"])
+    pks = list(events.values_list("pk", flat=True))
     if not pks:
         raise Invalid(f"{run.site} has no events to classify. Import a catalogue, or detect events.")
     work.classify(pks, 0.0, 1.0)

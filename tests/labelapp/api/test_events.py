@@ -200,3 +200,21 @@ def test_asking_for_a_review_leases_the_event_to_the_asker(as_expert, as_second_
     assert (item["reason"], item["held_by_me"], item["prediction"], item["panels"]) == ("request", True, None, [])
     refused(as_second_expert.post(f"{EVENTS}{event.pk}/review/"), 409, "conflict")
     assert Prediction.objects.count() == 0
+
+
+def test_asking_for_a_review_of_an_event_without_maps_starts_one_run_that_makes_them(
+    as_expert, site, model, make_event, make_prediction, explain
+):
+    event = make_event("quake")
+    address = f"{EVENTS}{event.pk}/review/"
+    assert as_expert.post(address).json()["run"] is None  # no model is active
+    site.active_model = model
+    site.save()
+    said = [as_expert.post(address).json()["run"] for _ in range(2)]
+    run = site.runs.get()
+    assert said == [f"/api/v1/runs/{run.pk}/"] * 2
+    assert (run.kind, run.parameters) == ("classify", {"events": [event.pk], "explain_all": True})
+    run.delete()
+    explain(make_prediction(event, "quake", model=model))
+    assert as_expert.post(address).json()["run"] is None
+    assert not site.runs.exists()
