@@ -1,5 +1,6 @@
 """What a station recorded in a time span, and the window of an event at a station: one rule for all who need one."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -15,18 +16,43 @@ from mlcore.waveform import Waveform, read
 def read_span(station: Station, starttime: datetime, endtime: datetime, components: tuple[str, ...]) -> Waveform:
     """What a station recorded from `starttime` to `endtime`, from however many files, gaps masked.
 
-    Raises UnusableWaveform where nothing was recorded, UnreadableRecording where a file is gone or has changed.
+    A file that is gone or has changed is left out, and said in `problems`, where others hold all that it held.
+    Raises UnusableWaveform where nothing was recorded, UnreadableRecording where such a file is the only one.
     """
-    paths = []
+    usable, lost = [], {}
     for recording in recordings_covering(station, starttime, endtime):
-        require_unchanged(recording)
-        paths.append(recording.path)
-    if not paths:
+        try:
+            require_unchanged(recording)
+            usable.append(recording)
+        except UnreadableRecording as error:
+            lost[recording] = error
+    if not usable and not lost:
         raise UnusableWaveform(
             f"{station} has no recording between {starttime:%Y-%m-%dT%H:%M:%SZ} and {endtime:%Y-%m-%dT%H:%M:%SZ}. "
             "Ingest one that covers this time."
         )
-    return read(paths, station=station.seed_id, starttime=starttime, endtime=endtime, components=components)
+    for recording, reason in lost.items():
+        if not _held_by_others(recording, usable, station, starttime, endtime):
+            raise reason
+    paths = [recording.path for recording in usable]
+    waveform = read(paths, station=station.seed_id, starttime=starttime, endtime=endtime, components=components)
+    return replace(waveform, problems=(*waveform.problems, *map(str, lost.values())))
+
+
+def _held_by_others(
+    recording: Recording, others: list[Recording], station: Station, starttime: datetime, endtime: datetime
+) -> bool:
+    """Whether for each channel of a recording another holds all that it holds of a station in a span."""
+    theirs = list(station.traces.filter(recording__in=others))
+    return all(
+        any(
+            other.channel == trace.channel
+            and other.starttime <= max(trace.starttime, starttime)
+            and other.endtime >= min(trace.endtime, endtime)
+            for other in theirs
+        )
+        for trace in station.traces.filter(recording=recording, starttime__lte=endtime, endtime__gte=starttime)
+    )
 
 
 def recordings_covering(station: Station, starttime: datetime, endtime: datetime) -> list[Recording]:

@@ -1,10 +1,19 @@
 """From recordings and labels to a promoted model, predictions, panels, and a queue."""
 
+from datetime import timedelta
+
+import numpy as np
 import pytest
 
 from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site
+from labelapp.learning.pipeline.ingesting import ingest
 from labelapp.learning.pipeline.training import LEAST_SHARED_EVENTS, promote_on_evidence
+from labelapp.learning.pipeline.waveforms import read_span
 from labelapp.learning.services import start_run
+from mlcore.errors import UnreadableRecording
+from mlcore.waveform import write_mseed
+
+from .conftest import START, alternating, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OTHER = {"quake": "rockfall", "rockfall": "quake"}
@@ -59,6 +68,15 @@ def test_everything_can_be_explained_on_request(recorded_site, work_on):
     assert Explanation.objects.count() == 40
 
 
+def test_some_events_can_be_explained_alone(recorded_site, work_on):
+    work_on(recorded_site, "train", epochs=1)
+    event = recorded_site.events.get(event_id="e7")
+    run = work_on(recorded_site, "classify", events=[event.pk], explain_all=True)
+    assert run.state == "done", run.log
+    assert Explanation.objects.get().prediction.event == event
+    assert Prediction.objects.count() == 1
+
+
 def test_panels_that_a_killed_worker_left_out_are_made_by_the_next(recorded_site, work_on):
     work_on(recorded_site, "train", epochs=1)
     work_on(recorded_site, "classify", explain_all=True)
@@ -92,6 +110,30 @@ def test_a_file_that_has_changed_since_it_was_ingested_is_not_used(recorded_site
     content[5000] ^= 1
     path.write_bytes(content)
     assert "has changed since it was ingested" in work_on(recorded_site, "train").error
+
+
+def test_a_lost_file_of_which_another_holds_everything_is_left_out_and_said(recorded_site, tmp_path):
+    copy = tmp_path / "longer.mseed"
+    write_mseed(record(alternating(42), 20 * 42, np.random.default_rng(1)), copy)
+    assert ingest(recorded_site, [copy]).refused == []
+    (tmp_path / "day.mseed").unlink()
+    station, starttime = recorded_site.stations.get(code="AAA"), START + timedelta(seconds=60)
+    waveform = read_span(station, starttime, starttime + timedelta(seconds=30), ("Z",))
+    assert waveform.mask.all()
+    assert any("day.mseed" in problem and "cannot be found now" in problem for problem in waveform.problems)
+    copy.unlink()
+    with pytest.raises(UnreadableRecording, match="cannot be found now"):
+        read_span(station, starttime, starttime + timedelta(seconds=30), ("Z",))
+
+
+def test_a_lost_file_of_which_no_other_holds_everything_fails_the_window(recorded_site, tmp_path):
+    part = tmp_path / "part.mseed"
+    write_mseed(record([], 75, np.random.default_rng(2)), part)
+    assert ingest(recorded_site, [part]).refused == []
+    (tmp_path / "day.mseed").unlink()
+    station, starttime = recorded_site.stations.get(code="AAA"), START + timedelta(seconds=60)
+    with pytest.raises(UnreadableRecording, match="cannot be found now"):
+        read_span(station, starttime, starttime + timedelta(seconds=30), ("Z",))
 
 
 def test_a_later_model_is_compared_on_the_same_held_out_events_and_stored_but_not_promoted_where_worse(
