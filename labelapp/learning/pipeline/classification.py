@@ -52,6 +52,7 @@ class Classifying:
     job: Job
     model: ModelVersion
     explain_all: bool = False
+    looked_at: int = 0
     predicted: int = 0
     explained: int = 0
     queued: Counter[str] = field(default_factory=Counter)
@@ -76,7 +77,9 @@ class Classifying:
                 self.reasons.add(readings[-1])
             self._chunk([reading for reading in readings if reading.windows])
             done += len(chunk)
-            figures = {"classified": self.predicted, "explained": self.explained, "left out": done - self.predicted}
+            self.looked_at += len(chunk)
+            left_out = self.looked_at - self.predicted
+            figures = {"classified": self.predicted, "explained": self.explained, "left out": left_out}
             self.job.progress("classifying", begin + (end - begin) * done / len(pks), {**figures, **self.queued})
 
     def _chunk(self, readings: list[EventReading]) -> None:
