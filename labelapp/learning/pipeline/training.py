@@ -35,8 +35,9 @@ def train(job: Job) -> None:
     """Train a model by the site's recipe, store it, and promote it on evidence."""
     run = job.run
     if run.model is None:  # else a worker died between storing and promoting
-        windows, events = _read(job, site_recipe(run.site, run.parameters))
-        trained = _learn(job, windows, site_recipe(run.site, run.parameters))
+        recipe = site_recipe(run.site, run.parameters)
+        windows, events = _read(job, recipe)
+        trained = _learn(job, windows, recipe)
         run.model = _store(job, trained, windows, events)
     verdict = promote_on_evidence(run.model)
     job.progress("done", 1.0, {"model": run.model.number, "verdict": verdict}, verdict)
