@@ -5,36 +5,72 @@ TOML, and travels with the model as JSON, so that training, classification and d
 Defaults are those of Jiang et al. 2024, sections 4.2–4.4, unless a comment says otherwise.
 """
 
-import math
-import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Literal, Self
 
 from mlcore.errors import BadConfiguration
+from mlcore.sections import Section, Table, not_negative, positive, require, share, toml
 
 
-class Section:
-    """What all sections share: to and from plain dictionaries, strictly."""
+@dataclass(frozen=True)
+class Catalogue(Section):
+    """From a catalogue to labelled units: which rows are used, what their classes are called, where noise is cut.
 
-    def to_dict(self) -> dict[str, Any]:
-        """The section as values that JSON and TOML can hold."""
-        return _plain(asdict(self))  # type: ignore[call-overload, no-any-return]
+    A unit is what a model is scored on: an event, or the noise before one. Filters name columns of the catalogue.
+    """
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The section with `values` over its defaults. Raises BadConfiguration for unknown keys and wrong types."""
-        section = _title(cls)
-        if not isinstance(values, Mapping):
-            raise BadConfiguration(f"{section} is {values!r}, but must be a table of settings.")
-        hints = get_type_hints(cls)
-        known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
-        for key in values:
-            if key not in known:
-                raise BadConfiguration(f"{section} has no setting {key!r}. Known settings: {', '.join(known)}.")
-        return cls(**{key: _typed(hints[key], value, f"{section}.{key}") for key, value in values.items()})
+    classes: Table = field(default_factory=dict)  # {class: catalogue classes}; empty: each class is itself
+    only: Table = field(default_factory=dict)  # {column: values}: rows with another value are left out
+    without: Table = field(default_factory=dict)  # {column: values}: rows with one of these values are left out
+    noise_class: str = ""  # what the noise around events is called; empty: none is cut
+    noise_span_s: tuple[float, float] = (3.0, 39.0)  # from the start of a row's span; negative: before it
+    noise_only: Table = field(default_factory=dict)  # {column: values}: rows that give noise; empty: every row
+
+    def __post_init__(self) -> None:
+        known: dict[str, str] = {}
+        for name, members in self.classes.items():
+            require(bool(name), "catalogue.classes has a class without a name. Give it one.")
+            for member in members:
+                require(
+                    known.setdefault(member, name) == name,
+                    f"catalogue.classes counts {member!r} to both {known[member]!r} and {name!r}. Choose one.",
+                )
+        for setting in ("classes", "only", "without", "noise_only"):
+            for key, values in getattr(self, setting).items():
+                require(
+                    bool(values), f"catalogue.{setting} has an empty list for {key!r}. Fill it, or leave {key!r} out."
+                )
+        start, end = self.noise_span_s
+        require(start < end, f"catalogue.noise_span_s is {start:g}–{end:g} s, but must rise.")
+
+    @property
+    def class_of(self) -> dict[str, str]:
+        """The class that each catalogue class counts to; empty where each is itself."""
+        return {member: name for name, members in self.classes.items() for member in members}
+
+
+@dataclass(frozen=True)
+class Placement(Section):
+    """Where an event's window lies in its record.
+
+    span   the window is centred on the event; of a longer event, the part with most energy
+    onset  the strongest RMS of `short_s` is the peak; the onset is where the RMS of the `short_s` after exceeds that
+           of the `long_s` before by the largest factor, within the `search_s` up to the peak; a peak too early for
+           that is taken as the onset; the window starts `before_s` before it
+    """
+
+    rule: Literal["span", "onset"] = "span"
+    short_s: float = 2.0
+    long_s: float = 20.0
+    search_s: float = 40.0
+    before_s: float = 5.0
+    edge_s: float = 3.0  # of the record at either end, never used: the filter rings there. For the rule onset
+
+    def __post_init__(self) -> None:
+        positive(self, "short_s", "long_s", "search_s")
+        not_negative(self, "before_s", "edge_s")
 
 
 @dataclass(frozen=True)
@@ -46,6 +82,8 @@ class Preprocessing(Section):
     band_hz: tuple[float, float] = (5.0, 60.0)
     filter_order: int = 4  # Butterworth; not given in the paper
     zero_phase: bool = True  # onsets stay where they are; the filter is run both ways
+    detrend: Literal["mean", "linear"] = "mean"  # what is taken from each recorded stretch
+    taper: bool = True  # cosine ends of each stretch before it is filtered
     window_s: float = 15.0
     step_s: float = 1.0
     stft_length: int = 128  # samples
@@ -53,6 +91,7 @@ class Preprocessing(Section):
     stft_window: Literal["boxcar", "hann", "hamming", "blackman"] = "boxcar"
     normalise: Literal["window", "component"] = "window"  # divide by the peak of all components, or of each
     maximum_gap: float = 0.2  # share of a window that may be missing on every component
+    input: Literal["magnitude", "log"] = "magnitude"  # what of the STFT the network is given
 
     @property
     def window_samples(self) -> int:
@@ -68,33 +107,33 @@ class Preprocessing(Section):
 
     def __post_init__(self) -> None:
         low, high = self.band_hz
-        _positive(self, "sampling_rate_hz", "window_s", "step_s", "filter_order", "stft_length", "stft_hop")
-        _require(
+        positive(self, "sampling_rate_hz", "window_s", "step_s", "filter_order", "stft_length", "stft_hop")
+        require(
             0 < low < high < self.nyquist_hz,
             f"preprocessing.band_hz is {low:g}–{high:g} Hz, but must rise, start above 0, and end below the Nyquist "
             f"frequency {self.nyquist_hz:g} Hz of {self.sampling_rate_hz:g} Hz. Narrow the band or raise the rate.",
         )
-        _require(
+        require(
             bool(self.components) and len(set(self.components)) == len(self.components),
             f"preprocessing.components is {list(self.components)}, but must name at least one component, each once.",
         )
         for letter in self.components:
-            _require(
+            require(
                 len(letter) == 1 and letter.isascii() and letter.isupper(),
                 f"preprocessing.components has {letter!r}, but a component is one capital letter such as Z.",
             )
-        _require(self.step_samples >= 1, f"preprocessing.step_s is {self.step_s:g} s, less than one sample.")
-        _require(
+        require(self.step_samples >= 1, f"preprocessing.step_s is {self.step_s:g} s, less than one sample.")
+        require(
             self.stft_length <= self.window_samples,
             f"preprocessing.stft_length is {self.stft_length} samples, longer than the window of "
             f"{self.window_samples}. Shorten it or lengthen window_s.",
         )
-        _require(
+        require(
             self.stft_hop <= self.stft_length,
             f"preprocessing.stft_hop is {self.stft_hop} samples, but beyond stft_length ({self.stft_length}) "
             "samples between frames would be ignored.",
         )
-        _share(self, "maximum_gap")
+        share(self, "maximum_gap")
 
 
 @dataclass(frozen=True)
@@ -106,8 +145,8 @@ class Network(Section):
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
-        _positive(self, "width", "blocks")
-        _share(self, "dropout")
+        positive(self, "width", "blocks")
+        share(self, "dropout")
 
 
 @dataclass(frozen=True)
@@ -122,14 +161,34 @@ class Training(Section):
     early_stopping: int = 5  # epochs without improvement; 0 never stops early
     test_share: float = 0.2  # of events
     validation_share: float = 0.15  # of events
-    time_shift_s: float = 2.0  # training windows move by up to this, so that position says nothing about class
+    split: Literal["event", "time"] = "event"  # test events are drawn from each class, or are the last in time
+    folds: int = 5  # networks, each of which never sees the events of one fold; 0 or 1: one network of all
+    second_stage_epochs: int = 50  # on some new labels, from the weights that were learned: section 5.1
     seed: int = 0
+    # What a class's share of events does to the loss: nothing, weights it, or draws its events more or less often.
+    class_balance: Literal["weights", "sampling", "none"] = "weights"
+    # Not in the paper; 0 is off.
+    focal_gamma: float = 0.0  # how much less a window counts that is right already
+    label_smoothing: float = 0.0  # share of a label that goes to all classes alike
+    weight_decay: float = 0.0
+    time_shift_s: float = 2.0  # training windows move by up to this, so that position says nothing about class
+    noise_mixing: float = 0.0  # share of training windows that get another window's noise
+    channel_drop: float = 0.0  # share of training windows that lose a component
+    amplitude: float = 0.0  # a component's gain is drawn from 1 ± this
+    time_mask_s: float = 0.0  # longest stretch of the STFT that is blanked
+    frequency_mask_hz: float = 0.0  # widest band of the STFT that is blanked
+    mixup: float = 0.0  # α of the Beta distribution that two windows are mixed by
 
     def __post_init__(self) -> None:
-        _positive(self, "epochs", "batch_size", "learning_rate", "plateau_factor", "plateau_patience")
-        _not_negative(self, "early_stopping", "time_shift_s", "seed")
-        _share(self, "plateau_factor", "test_share", "validation_share")
-        _require(
+        positive(self, "epochs", "batch_size", "learning_rate", "plateau_factor", "plateau_patience")
+        not_negative(self, "early_stopping", "time_shift_s", "seed", "folds", "second_stage_epochs", "focal_gamma")
+        not_negative(self, "weight_decay", "time_mask_s", "frequency_mask_hz", "mixup")
+        share(self, "plateau_factor", "test_share", "validation_share", "noise_mixing", "channel_drop", "amplitude")
+        require(
+            0 <= self.label_smoothing < 1,
+            f"training.label_smoothing is {self.label_smoothing:g}, but must be from 0 to below 1.",
+        )
+        require(
             self.test_share + self.validation_share < 1,
             f"training.test_share {self.test_share:g} and validation_share {self.validation_share:g} leave no events "
             "to learn from. Their sum must be below 1.",
@@ -154,12 +213,12 @@ class PostProcessing(Section):
     isolation_s: float = 30.0  # detections of one class closer than this are one event
 
     def __post_init__(self) -> None:
-        _share(self, "threshold", "noise_level")
-        _positive(self, "median", "gaussian_length", "gaussian_sigma")
-        _not_negative(self, "noise_before_s", "noise_after_s", "isolation_s")
+        share(self, "threshold", "noise_level")
+        positive(self, "median", "gaussian_length", "gaussian_sigma")
+        not_negative(self, "noise_before_s", "noise_after_s", "isolation_s")
         for name in ("median", "gaussian_length"):
             length = getattr(self, name)
-            _require(length % 2 == 1, f"post_processing.{name} is {length}, but must be odd to have a centre.")
+            require(length % 2 == 1, f"post_processing.{name} is {length}, but must be odd to have a centre.")
 
 
 @dataclass(frozen=True)
@@ -170,7 +229,7 @@ class Explanation(Section):
 
     def __post_init__(self) -> None:
         for low, high in self.bands_hz:
-            _require(
+            require(
                 0 <= low < high, f"explanation.bands_hz has {low:g}–{high:g} Hz, but a band must rise from 0 or above."
             )
 
@@ -179,11 +238,26 @@ class Explanation(Section):
 class Recipe(Section):
     """All settings of one model."""
 
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    placement: Placement = field(default_factory=Placement)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     network: Network = field(default_factory=Network)
     training: Training = field(default_factory=Training)
     post_processing: PostProcessing = field(default_factory=PostProcessing)
     explanation: Explanation = field(default_factory=Explanation)
+
+    def __post_init__(self) -> None:
+        start, end = self.catalogue.noise_span_s
+        window_s = self.preprocessing.window_s
+        require(
+            not self.catalogue.noise_class or end - start >= window_s,
+            f"catalogue.noise_span_s is {start:g}–{end:g} s, but must hold a window of {window_s:g} s to be cut as "
+            f"{self.catalogue.noise_class}. Lengthen it, or shorten preprocessing.window_s.",
+        )
+
+    def to_toml(self) -> str:
+        """The recipe as a file that `from_toml` reads, every setting written out."""
+        return toml(self.to_dict())
 
     @classmethod
     def from_toml(cls, path: Path | str) -> Self:
@@ -196,70 +270,3 @@ class Recipe(Section):
             return cls.from_dict(values)
         except BadConfiguration as error:
             raise BadConfiguration(f"{path}: {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _typed(expected: Any, value: Any, name: str) -> Any:
-    """`value` as the type its field declares. A whole number serves as a float; nothing else is converted."""
-    origin, arguments = get_origin(expected), get_args(expected)
-    if isinstance(expected, type) and issubclass(expected, Section):
-        return expected.from_dict(value)
-    if origin is Literal:
-        _require(value in arguments, f"{name} is {value!r}, but must be one of {', '.join(map(repr, arguments))}.")
-        return value
-    if origin is tuple:
-        return _typed_tuple(arguments, value, name)
-    if expected is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e100
-        _require(number, f"{name} is {value!r}, but must be a finite number.")
-        return float(value)
-    right = isinstance(value, expected) and not (expected is int and isinstance(value, bool))
-    _require(right, f"{name} is {value!r}, but must be of type {expected.__name__}.")
-    return value
-
-
-def _typed_tuple(arguments: tuple[Any, ...], value: Any, name: str) -> tuple[Any, ...]:
-    _require(isinstance(value, list | tuple), f"{name} is {value!r}, but must be a list.")
-    if arguments[-1] is Ellipsis:
-        return tuple(_typed(arguments[0], item, name) for item in value)
-    _require(len(value) == len(arguments), f"{name} has {len(value)} values, but must have {len(arguments)}.")
-    return tuple(_typed(kind, item, name) for kind, item in zip(arguments, value, strict=True))
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise BadConfiguration(message)
-
-
-def _positive(section: Section, *names: str) -> None:
-    for name in names:
-        value = getattr(section, name)
-        _require(value > 0 and math.isfinite(value), f"{_full(section, name)} is {value!r}, but must be above 0.")
-
-
-def _not_negative(section: Section, *names: str) -> None:
-    for name in names:
-        value = getattr(section, name)
-        _require(value >= 0 and math.isfinite(value), f"{_full(section, name)} is {value!r}, but must not be negative.")
-
-
-def _share(section: Section, *names: str) -> None:
-    for name in names:
-        value = getattr(section, name)
-        _require(0 <= value <= 1, f"{_full(section, name)} is {value!r}, but must lie between 0 and 1.")
-
-
-def _full(section: Section, name: str) -> str:
-    return f"{_title(type(section))}.{name}"
-
-
-def _title(section: type[Section]) -> str:
-    """The section's name as its TOML table writes it: PostProcessing → post_processing."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", section.__name__).lower()
