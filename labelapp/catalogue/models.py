@@ -198,6 +198,8 @@ class ModelVersion(models.Model):
     classes = models.JSONField()
     recipe = models.JSONField()
     metrics = models.JSONField(default=dict)
+    # Figures of each epoch, as the training wrote them down; apart from the metrics, which lists show.
+    history = models.JSONField(default=list, blank=True)
     trained_on = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     # When it last became the site's active model, and by whose decision.
@@ -213,7 +215,10 @@ class ModelVersion(models.Model):
 
 
 class TrainingExample(models.Model):
-    """Which event a model learned from, or was tested on, and under which label."""
+    """Which event a model learned from, or was tested on, under which label, and what it said without having seen it.
+
+    A network remembers what it learned, so of these events only members that did not learn from them may judge.
+    """
 
     class Split(models.TextChoices):
         TRAIN = "train"
@@ -224,9 +229,19 @@ class TrainingExample(models.Model):
     event = models.ForeignKey(Event, models.PROTECT, related_name="examples")
     event_class = models.ForeignKey(EventClass, models.PROTECT, related_name="+")
     split = models.CharField(max_length=10, choices=Split.choices)
+    # {class code: probability} by the folds that never saw the event; null where nobody judged it so.
+    out_of_fold = models.JSONField(null=True, blank=True)
+    # How likely the label `event_class` is wrong, 0 to 1: larger is more suspicious.
+    suspicion = models.FloatField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["model", "event"], name="one_example_per_event")]
+        indexes = [models.Index(fields=["model", "-suspicion", "id"])]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "event"], name="one_example_per_event"),
+            models.CheckConstraint(
+                condition=Q(suspicion__gte=0) & Q(suspicion__lte=1), name="suspicion_between_0_and_1"
+            ),
+        ]
 
     def __str__(self):
         return f"{self.event} in {self.split}"

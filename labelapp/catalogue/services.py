@@ -155,19 +155,25 @@ def store_model(
     description: Mapping[str, Any],
     splits: Mapping[int, str] | None = None,
     labels: Mapping[int, EventClass | str] | None = None,
+    out_of_fold: Mapping[int, Mapping[str, float]] | None = None,
+    suspicion: Mapping[int, float] | None = None,
     trained_on: str = "",
 ) -> ModelVersion:
     """Store a network's files, then its row and training examples; the files go again when the row cannot be written.
 
-    `description` holds `classes`, `recipe` and `metrics`; `splits` {event pk: "train" | "validation" | "test"} and
-    `labels` {event pk: class or its code} say what it learned from. Raises Invalid for unknown classes.
+    `description` holds `classes`, `recipe`, `metrics` and `history`; `splits` {event pk: "train" | "validation" |
+    "test"} and `labels` {event pk: class or its code} say what it learned from, `out_of_fold` {event pk: {class code:
+    probability}} what the folds that never saw an event say of it, `suspicion` {event pk: 0…1} how likely its label is
+    wrong. Raises Invalid for unknown classes, probabilities that are none, or events without a split.
     """
     folder = f"models/{site.pk}/{uuid.uuid4().hex}"
     try:
         for name, content in files.items():
             default_storage.save(f"{folder}/{name}", ContentFile(content))
         with transaction.atomic():
-            return _model_row(site, folder, files, description, splits or {}, labels or {}, trained_on)
+            model = _model_row(site, folder, files, description, trained_on)
+            _add_examples(model, splits or {}, labels or {}, out_of_fold or {}, suspicion or {})
+            return model
     except BaseException:
         for name in files:
             default_storage.delete(f"{folder}/{name}")
@@ -179,15 +185,12 @@ def _model_row(
     folder: str,
     files: Mapping[str, bytes],
     description: Mapping[str, Any],
-    splits: Mapping[int, str],
-    labels: Mapping[int, EventClass | str],
     trained_on: str,
 ) -> ModelVersion:
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
-    by_code = classes_by_code(site)
-    _refuse_unknown(site, by_code, description["classes"])
+    _refuse_unknown(site, classes_by_code(site), description["classes"])
     number = ModelVersion.objects.filter(site=site).aggregate(last=Max("number"))["last"] or 0
-    model = ModelVersion.objects.create(
+    return ModelVersion.objects.create(
         site=site,
         number=number + 1,
         folder=folder,
@@ -195,13 +198,37 @@ def _model_row(
         classes=list(description["classes"]),
         recipe=description.get("recipe", {}),
         metrics=description.get("metrics") or {},
+        history=description.get("history") or [],
         trained_on=printable(trained_on),
     )
+
+
+def _add_examples(
+    model: ModelVersion,
+    splits: Mapping[int, str],
+    labels: Mapping[int, EventClass | str],
+    out_of_fold: Mapping[int, Mapping[str, float]],
+    suspicion: Mapping[int, float],
+) -> None:
+    by_code = classes_by_code(model.site)
+    if strangers := (out_of_fold.keys() | suspicion.keys()) - splits.keys():
+        raise Invalid(f"{len(strangers)} events are judged out of fold, but have no split. Say what each was used for.")
+    for pk, probabilities in out_of_fold.items():
+        _check_probabilities(f"Event {pk}, out of fold", model.site, by_code, probabilities)
+    for pk, value in suspicion.items():
+        if not 0 <= value <= 1:  # refuses nan as well
+            raise Invalid(f"The suspicion of event {pk} is {value}, but must lie between 0 and 1.")
     TrainingExample.objects.bulk_create(
-        TrainingExample(model=model, event_id=pk, split=split, event_class=_class_of(by_code, labels[pk]))
+        TrainingExample(
+            model=model,
+            event_id=pk,
+            split=split,
+            event_class=_class_of(by_code, labels[pk]),
+            out_of_fold=dict(out_of_fold[pk]) if pk in out_of_fold else None,
+            suspicion=suspicion.get(pk),
+        )
         for pk, split in splits.items()
     )
-    return model
 
 
 def _class_of(by_code: Mapping[str, EventClass], event_class: EventClass | str) -> EventClass:
@@ -246,11 +273,7 @@ def store_prediction(
     Raises Invalid for classes the site does not have, or probabilities that are none.
     """
     by_code = classes_by_code(event.site)
-    _refuse_unknown(event.site, by_code, probabilities)
-    if not all(math.isfinite(p) and 0 <= p <= 1 for p in probabilities.values()):
-        raise Invalid(f"{event}: the probabilities {dict(probabilities)} must lie between 0 and 1.")
-    if not math.isclose(sum(probabilities.values()), 1, abs_tol=1e-3):
-        raise Invalid(f"{event}: the probabilities {dict(probabilities)} must sum to 1.")
+    _check_probabilities(str(event), event.site, by_code, probabilities)
     code = max(probabilities, key=lambda c: probabilities[c])
     prediction, _ = Prediction.objects.get_or_create(
         event=event,
@@ -318,6 +341,16 @@ def add_detection(
 def classes_by_code(site: Site) -> dict[str, EventClass]:
     """The site's classes, in the order of their keys."""
     return {event_class.code: event_class for event_class in site.classes.order_by("key")}
+
+
+def _check_probabilities(
+    of: str, site: Site, by_code: Mapping[str, EventClass], probabilities: Mapping[str, float]
+) -> None:
+    _refuse_unknown(site, by_code, probabilities)
+    if not all(math.isfinite(p) and 0 <= p <= 1 for p in probabilities.values()):
+        raise Invalid(f"{of}: the probabilities {dict(probabilities)} must lie between 0 and 1.")
+    if not math.isclose(sum(probabilities.values()), 1, abs_tol=1e-3):
+        raise Invalid(f"{of}: the probabilities {dict(probabilities)} must sum to 1.")
 
 
 def _refuse_unknown(site: Site, by_code: Mapping[str, EventClass], codes: Any) -> None:

@@ -276,3 +276,47 @@ def test_an_unknown_site_is_refused_naming_those_there_are(site):
     assert selectors.find_site("test slope") == site
     with pytest.raises(Invalid, match=r"There is no site 'x'. Sites: Test slope. Make one with"):
         selectors.find_site("x")
+
+
+def test_an_example_keeps_what_the_folds_that_never_saw_it_say(site, make_event):
+    one, two = make_event("quake"), make_event("noise")
+    model = store(
+        site,
+        splits={one.pk: "train", two.pk: "test"},
+        labels={one.pk: "quake", two.pk: "noise"},
+        out_of_fold={one.pk: {"quake": 0.1, "noise": 0.9}},
+        suspicion={one.pk: 0.97},
+    )
+    assert {(e.event, e.suspicion, (e.out_of_fold or {}).get("noise")) for e in model.examples.all()} == {
+        (one, 0.97, 0.9),
+        (two, None, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"out_of_fold": {"quake": 0.1, "dragon": 0.9}}, "no class dragon"),
+        ({"out_of_fold": {"quake": 0.1, "noise": 0.8}}, "must sum to 1"),
+        ({"out_of_fold": {"quake": float("nan"), "noise": 0.8}}, "between 0 and 1"),
+        ({"suspicion": 1.01}, "must lie between 0 and 1"),
+        ({"suspicion": float("nan")}, "must lie between 0 and 1"),
+    ],
+)
+def test_judgements_that_are_none_store_no_model(site, make_event, wrong, words):
+    event = make_event("quake")
+    given = {name: {event.pk: value} for name, value in wrong.items()}
+    with pytest.raises(Invalid, match=words):
+        store(site, splits={event.pk: "train"}, labels={event.pk: "quake"}, **given)
+    assert not site.models.exists()
+
+
+def test_a_judgement_of_an_event_without_a_split_is_refused(site, make_event):
+    with pytest.raises(Invalid, match="have no split"):
+        store(site, suspicion={make_event().pk: 0.5})
+
+
+def test_a_model_keeps_the_history_of_its_training(site):
+    description = {"classes": ["quake"], "history": [{"epoch": 1, "loss": 1.2}]}
+    assert store(site, description=description).history == [{"epoch": 1, "loss": 1.2}]
+    assert store(site).history == []
