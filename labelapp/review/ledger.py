@@ -120,6 +120,17 @@ def describe_shown(prediction: Prediction | None, panels: Mapping[str, str] | No
     }
 
 
+def describe_judgement(item: ReviewItem) -> dict[str, Any]:
+    """What the page said of where the item stands: who judged the event, how, and how suspicious its label is.
+
+    Numbers as text: the chain hashes no floats.
+    """
+    if item.judged_class is None:
+        return {}
+    said = {"class": item.judged_class.code, "probability": repr(item.judged_probability), "basis": item.basis}
+    return {"judgement": {**said, "suspicion": "" if item.suspicion is None else repr(item.suspicion)}}
+
+
 def replay(site: Site) -> dict[int, int]:
     """The labels that the ledger gives, {event pk: class pk}, on top of what the catalogue was imported with."""
     labels = dict(_imported_labels(site))

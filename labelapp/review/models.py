@@ -23,6 +23,15 @@ class ReviewItem(models.Model):
         DETECTION = "detection", "new detection without a label"
         REQUEST = "request", "asked for by an expert"
 
+    class Basis(models.TextChoices):
+        """How far whoever judged the event had seen it in training."""
+
+        OUT_OF_FOLD = "out_of_fold", "out-of-fold"
+        HELD_OUT = "held_out", "held out"
+        UNSEEN = "unseen", "not in training"
+        # A model from before out-of-fold judgements: it remembers the label it is held against.
+        LEARNED = "learned", "learned from"
+
     site = models.ForeignKey(Site, models.PROTECT, related_name="review_items")
     event = models.ForeignKey(Event, models.PROTECT, related_name="review_items")
     # What the expert will be shown.
@@ -30,6 +39,11 @@ class ReviewItem(models.Model):
     reason = models.CharField(max_length=20, choices=Reason.choices)
     # Larger first: the expected value of a look.
     priority = models.FloatField(default=0)
+    # Where that comes from: what was held against the label, by whom, and how suspicious the label is (0 to 1).
+    judged_class = models.ForeignKey(EventClass, models.PROTECT, null=True, blank=True, related_name="+")
+    judged_probability = models.FloatField(null=True, blank=True)
+    basis = models.CharField(max_length=20, choices=Basis.choices, blank=True)
+    suspicion = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.OPEN)
     holder = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="held_items"

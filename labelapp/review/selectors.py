@@ -31,7 +31,13 @@ def queue_items(
 ) -> QuerySet[ReviewItem]:
     """Items for lists, most valuable first; with `expert` those that this expert holds or could be given."""
     items = ReviewItem.objects.select_related(
-        "site", "holder", "event__label", "event__catalogue_label", "event__station", "prediction__event_class"
+        "site",
+        "holder",
+        "event__label",
+        "event__catalogue_label",
+        "event__station",
+        "prediction__event_class",
+        "judged_class",
     )
     for field, value in (("site", site), ("state", state), ("reason", reason)):
         if value:

@@ -10,23 +10,21 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from labelapp.catalogue import roles
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, EventClass, Prediction, Site
+from labelapp.catalogue.services import classes_by_code
 from labelapp.catalogue.text import check_text
 from labelapp.review import ledger
+from labelapp.review.judging import Judgement, about, judgements
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import free, held_by, waiting
 
 LONGEST_REASON = 2_000
-# Below this lead of the first class over the second, the model doubts itself.
-DOUBT_MARGIN = 0.2
 SKIP_S = 3_600
-# Events that are named one by one in a query.
-FEW = 1_000
+JUDGED = ("judged_class", "judged_probability", "basis", "suspicion")
 
 
 def next_item(*, site: Site, expert: Any) -> ReviewItem | None:
@@ -92,8 +90,9 @@ def ask_for_review(*, event: Event, expert: Any) -> ReviewItem:
     item = ReviewItem.objects.filter(event=event, state=ReviewItem.State.OPEN).first()
     if item is None:
         newest = event.predictions.order_by("-created_at", "-pk").first()
-        reason = ReviewItem.Reason.REQUEST
-        item = ReviewItem.objects.create(site_id=event.site_id, event=event, prediction=newest, reason=reason)
+        facts = judgements(event.site, [newest])[event.pk].facts(classes_by_code(event.site)) if newest else {}
+        facts["reason"] = ReviewItem.Reason.REQUEST
+        item = ReviewItem.objects.create(site_id=event.site_id, event=event, prediction=newest, **facts)
     return take_item(item=item, expert=expert)
 
 
@@ -119,7 +118,7 @@ def decide(
     _require_expert(expert)
     reason = _clean_reason(reason)
     site = Site.objects.select_for_update(no_key=True).get(pk=item.site_id)
-    item = ReviewItem.objects.select_for_update(of=("self",)).select_related("holder").get(pk=item.pk)
+    item = ReviewItem.objects.select_for_update(of=("self",)).select_related("holder", "judged_class").get(pk=item.pk)
     if made_before := _same_decision(item, expert, event_class):
         return made_before
     _refuse_unless_free_for(item, expert)
@@ -134,7 +133,7 @@ def decide(
         to_class=event_class,
         reason=reason,
         prediction=seen,
-        shown=ledger.describe_shown(seen, panels),
+        shown={**ledger.describe_shown(seen, panels), **ledger.describe_judgement(item)},
     )
     Event.objects.filter(pk=event.pk).update(label=event_class)
     _close(item, ReviewItem.State.DONE, relabel.decided_at)
@@ -201,15 +200,17 @@ def _shown_prediction(item: ReviewItem, event: Event, shown: Prediction | int | 
 def fill_queue(*, site: Site, predictions: Iterable[Prediction]) -> dict[str, int]:
     """Turn predictions into questions; → how many items each reason has now, and how many were withdrawn or held.
 
-    A prediction asks where it disagrees with the label, doubts itself, or the event has no label. An event has one open
-    item at most: it is brought up to date, or withdrawn when there is nothing left to ask, unless an expert holds it.
-    What an expert has decided against the same predicted class is not asked again.
+    A question is asked where the judge disagrees with the label, doubts itself, or the event has no label. The judge is
+    the model that made the prediction or, of an event that it learned from, its folds that did not (see `judging`).
+    An event has one open item at most: it is brought up to date, or withdrawn when there is nothing left to ask, unless
+    an expert holds it. What an expert has decided against the same judgement is not asked again.
     """
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     newest = {prediction.event_id: prediction for prediction in predictions}
-    labels, decided = _labels(site, newest), _decided(site, newest)
-    codes = dict(site.classes.values_list("pk", "code"))
-    waiting_items = _about(newest, site.review_items.filter(state=ReviewItem.State.OPEN), "event")
+    labels, decided, classes = _labels(site, newest), _decided(site, newest), classes_by_code(site)
+    codes = {event_class.pk: code for code, event_class in classes.items()}
+    judged = judgements(site, list(newest.values()), labels)
+    waiting_items = about(newest, site.review_items.filter(state=ReviewItem.State.OPEN), "event")
     open_items = {item.event_id: item for item in waiting_items.select_for_update(of=("self",))}
     now, counts = timezone.now(), Counter[str]()
     added, changed = [], []
@@ -218,11 +219,13 @@ def fill_queue(*, site: Site, predictions: Iterable[Prediction]) -> dict[str, in
         if item and item.held:
             counts["held"] += 1
             continue
-        question = _question(prediction, codes.get(labels[pk] or 0), codes[prediction.event_class_id], decided)
+        was_decided = pk in decided
+        question = _question(judged[pk], codes.get(labels[pk] or 0), was_decided, codes.get(decided.get(pk) or 0))
+        facts = judged[pk].facts(classes)
         if item is None and question:
-            added.append(ReviewItem(site=site, event_id=pk, prediction=prediction, **question))
+            added.append(ReviewItem(site=site, event_id=pk, prediction=prediction, **question, **facts))
         elif item is not None:
-            changed.append(_brought_up_to_date(item, prediction, question, now))
+            changed.append(_brought_up_to_date(item, prediction, question, facts, now))
             if item.state == ReviewItem.State.WITHDRAWN:
                 counts["withdrawn"] += 1
         if question:
@@ -234,55 +237,51 @@ def fill_queue(*, site: Site, predictions: Iterable[Prediction]) -> dict[str, in
         batch_size=1000,
         update_conflicts=True,
         unique_fields=["pk"],
-        update_fields=["prediction", "reason", "priority", "state", "closed_at"],
+        update_fields=["prediction", "reason", "priority", "state", "closed_at", *JUDGED],
     )
     return dict(counts)
 
 
 def _labels(site: Site, newest: Mapping[int, Prediction]) -> dict[int, int | None]:
-    labels: dict[int, int | None] = dict(_about(newest, site.events.all(), "pk").values_list("pk", "label_id"))
+    labels: dict[int, int | None] = dict(about(newest, site.events.all(), "pk").values_list("pk", "label_id"))
     if strangers := set(newest) - set(labels):
         raise Invalid(f"{len(strangers)} predictions are about events of another site than {site}.")
     return labels
 
 
 def _decided(site: Site, newest: Mapping[int, Prediction]) -> dict[int, int | None]:
-    """{event pk: class that the model had predicted when an expert last decided}"""
-    rows = _about(newest, site.relabels.order_by("sequence"), "event")
-    decided: dict[int, int | None] = dict(rows.values_list("event_id", "prediction__event_class_id"))
-    return decided
+    """{event pk: class that was held against the label when an expert last decided}"""
+    rows = about(newest, site.relabels.order_by("sequence"), "event")
+    classes = rows.values_list("event_id", "item__judged_class_id", "prediction__event_class_id")
+    return {event: judged or predicted for event, judged, predicted in classes}
 
 
-def _about(newest: Mapping[int, Prediction], rows: QuerySet[Any], field: str) -> QuerySet[Any]:
-    """The rows about these events; of many events all rows, for a database takes only so many values at once."""
-    return rows.filter(**{f"{field}__in": list(newest)}) if len(newest) <= FEW else rows
-
-
-def _question(
-    prediction: Prediction, label: str | None, predicted: str, decided: Mapping[int, int | None]
-) -> dict[str, Any] | None:
+def _question(judged: Judgement, label: str | None, was_decided: bool, against: str | None) -> dict[str, Any] | None:
     """Why an expert should look, and how much a look is worth; None where there is nothing to ask.
 
-    A confident disagreement is worth most (1 to 2), then doubt and detections (0 to 1).
+    The more suspicious the label, the more (1 to 2); where nobody measured that, a confident disagreement is worth most
+    (1 to 2), then doubt and detections (0 to 1). `against`: the class that was held against the last decision.
     """
-    ranked = sorted(prediction.probabilities.values(), reverse=True)
-    margin = ranked[0] - ranked[1] if len(ranked) > 1 else 1.0
     if label is None:
-        return {"reason": ReviewItem.Reason.DETECTION.value, "priority": prediction.probability}
-    if predicted != label:
-        if decided.get(prediction.event_id) == prediction.event_class_id:
-            return None
-        lead = prediction.probability - prediction.probabilities.get(label, 0.0)
-        return {"reason": ReviewItem.Reason.DISAGREEMENT.value, "priority": 1 + lead}
-    if margin < DOUBT_MARGIN and prediction.event_id not in decided:
-        return {"reason": ReviewItem.Reason.DOUBT.value, "priority": 1 - margin}
-    return None
+        return {"reason": ReviewItem.Reason.DETECTION.value, "priority": judged.probabilities[judged.code]}
+    if not judged.asks(label) or (against == judged.code if judged.code != label else was_decided):
+        return None
+    if judged.code != label:
+        reason, worth = ReviewItem.Reason.DISAGREEMENT, 1 + judged.lead_over(label)
+    else:
+        reason, worth = ReviewItem.Reason.DOUBT, 1 - judged.margin
+    return {"reason": reason.value, "priority": worth if judged.suspicion is None else 1 + judged.suspicion}
 
 
 def _brought_up_to_date(
-    item: ReviewItem, prediction: Prediction, question: dict[str, Any] | None, now: datetime
+    item: ReviewItem,
+    prediction: Prediction,
+    question: dict[str, Any] | None,
+    facts: Mapping[str, Any],
+    now: datetime,
 ) -> ReviewItem:
-    item.prediction = prediction
+    for name, value in {"prediction": prediction, **facts}.items():
+        setattr(item, name, value)
     if item.reason == ReviewItem.Reason.REQUEST:  # an expert's wish outlives what the model says
         return item
     if question:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from labelapp.catalogue.errors import Invalid
-from labelapp.catalogue.models import ModelVersion, Prediction
+from labelapp.catalogue.models import Event, ModelVersion, Prediction
 from labelapp.catalogue.services import store_explanation, store_prediction
 from labelapp.learning.models import Run
 from labelapp.learning.pipeline.recipes import load_classifier
 from labelapp.learning.pipeline.windows import EventReading, Reasons, events_in_chunks, read_event
 from labelapp.learning.tracking import Job
-from labelapp.review.services import DOUBT_MARGIN, fill_queue
+from labelapp.review.judging import Judgement, judgements
+from labelapp.review.services import fill_queue
 from mlcore.classify.panels import PanelRequest, panel_bytes, panels
 from mlcore.classify.predict import Classifier, combine_stations
 
@@ -84,10 +85,13 @@ class Classifying:
 
     def _chunk(self, readings: list[EventReading]) -> None:
         predictions = predict(self.classifier, self.model, readings)
+        judged = judgements(self.job.run.site, predictions)
         for reading, prediction in zip(readings, predictions, strict=True):
             self.job.check()
-            if (self.explain_all or deserves_a_look(prediction)) and not is_explained(reading, prediction):
-                explain(self.classifier, reading, prediction)
+            judgement, label = judged[reading.event.pk], reading.event.label
+            is_asked = judgement.asks(label.code if label else None)
+            if (self.explain_all or is_asked) and not is_explained(reading, prediction):
+                explain(self.classifier, reading, prediction, explained_classes(judgement, reading.event))
                 self.explained += 1
         self.predicted += len(predictions)
         # After its panels: an expert may take an item the moment that it is there.
@@ -117,9 +121,8 @@ def predict(classifier: Classifier, model: ModelVersion, readings: Sequence[Even
     return predictions
 
 
-def explain(classifier: Classifier, reading: EventReading, prediction: Prediction) -> None:
-    """Store a panel for each station: why the predicted class, and why not the one that it is held against."""
-    targets = explained_classes(prediction)
+def explain(classifier: Classifier, reading: EventReading, prediction: Prediction, targets: tuple[str, ...]) -> None:
+    """Store a panel for each station: why the class that is held against the label, and why the label."""
     spans = {o.station_id: (o.starttime, o.endtime) for o in reading.event.observations.all()}
     requests = [
         PanelRequest(window.window, station.seed_id, targets, *spans[station.pk])
@@ -139,17 +142,11 @@ def is_explained(reading: EventReading, prediction: Prediction) -> bool:
     return {s.pk for s in reading.windows} <= set(prediction.explanations.values_list("station_id", flat=True))
 
 
-def explained_classes(prediction: Prediction) -> tuple[str, ...]:
-    """The predicted class; then the label's where it differs and the model knows it, else the second most probable."""
-    ranked = sorted(prediction.probabilities, key=lambda code: -prediction.probabilities[code])
-    label = prediction.event.label.code if prediction.event.label else None
+def explained_classes(judgement: Judgement, event: Event) -> tuple[str, ...]:
+    """The judged class; then the label's where it differs and the model knows it, else the second most probable."""
+    ranked = sorted(judgement.probabilities, key=lambda code: -judgement.probabilities[code])
+    label = event.label.code if event.label else None
     return (ranked[0], label if label and label in ranked[1:] else ranked[1])
-
-
-def deserves_a_look(prediction: Prediction) -> bool:
-    """Whether an expert may be asked: the label differs or is missing, or the model doubts itself."""
-    first, second = sorted(prediction.probabilities.values(), reverse=True)[:2]
-    return prediction.event.label_id != prediction.event_class_id or first - second < DOUBT_MARGIN
 
 
 def input_checksum(reading: EventReading) -> str:

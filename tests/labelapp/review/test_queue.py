@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.review import selectors, services
+from labelapp.review.judging import standing
 from labelapp.review.models import ReviewItem
 
 
@@ -213,3 +214,80 @@ def test_the_queue_can_be_listed_for_one_expert(site, ask, expert, manager):
     services.take_item(item=theirs, expert=manager)
     assert set(selectors.queue_items(site, expert)) == {mine, free}
     assert selectors.queue_counts(site)["held"] == 2
+
+
+class TestEventsTheModelLearnedFrom:
+    """The network remembers them, so only its folds that never saw an event may be held against its label."""
+
+    @pytest.fixture
+    def learned(self, site, classes, make_event, predict, model):
+        """learned("quake", "rockfall", 0.9, suspicion=0.97): its prediction says the label, its folds say otherwise."""
+
+        def make(label, out_of_fold, probability=0.9, suspicion=None, said=None, split="train", **facts):
+            event = make_event(label, **facts)
+            rest = (1 - probability) / (len(classes) - 1)
+            judged = {code: probability if code == out_of_fold else rest for code in classes} if out_of_fold else None
+            model.examples.create(
+                event=event, event_class=event.label, split=split, out_of_fold=judged, suspicion=suspicion
+            )
+            return predict(event, said or label, 0.99)
+
+        return make
+
+    def test_are_asked_where_the_folds_disagree_though_the_network_repeats_the_label(self, site, learned):
+        fill(site, learned("quake", "rockfall", 0.91, 0.97), learned("noise", "noise", 0.9, 0.01, said="quake"))
+        (item,) = selectors.queue_items(site)
+        assert (item.reason, item.judged_class.code, item.basis) == ("disagreement", "rockfall", "out_of_fold")
+        assert standing(item) == "out-of-fold: rockfall 0.91, suspicion 0.97"
+
+    def test_come_in_the_order_of_their_suspicion(self, site, learned):
+        rows = [("third", 0.99, 0.5), ("first", 0.4, 0.99), ("last", 0.7, 0.1), ("second", 0.5, 0.8)]
+        fill(site, *(learned("quake", "rockfall", p, s, event_id=name) for name, p, s in rows))
+        order = [item.event.event_id for item in selectors.queue_items(site)]
+        assert order == ["first", "second", "third", "last"]
+
+    def test_stand_by_the_disagreement_alone_once_the_label_has_changed(self, site, classes, learned):
+        prediction = learned("quake", "rockfall", 0.9, suspicion=0.01)
+        type(prediction.event).objects.filter(pk=prediction.event_id).update(label=classes["noise"])
+        fill(site, prediction)
+        (item,) = selectors.queue_items(site)
+        assert item.suspicion is None
+        assert item.priority == pytest.approx(1 + 0.9 - 0.1 / 3)
+        assert standing(item) == "out-of-fold: rockfall 0.90"
+
+    def test_are_not_asked_again_after_a_decision_against_the_same_folds(self, site, learned, decide):
+        prediction = learned("quake", "rockfall", 0.9, 0.97)
+        fill(site, prediction)
+        row = decide(prediction.event.review_items.get(), "quake")
+        assert fill(site, prediction) == {}
+        assert row.shown["judgement"] == {
+            "class": "rockfall", "probability": "0.9", "basis": "out_of_fold", "suspicion": "0.97",
+        }  # fmt: skip
+
+    def test_are_not_asked_again_after_an_expert_asked_and_confirmed(self, site, learned, decide, expert):
+        prediction = learned("quake", "rockfall", 0.9, 0.97)
+        item = services.ask_for_review(event=prediction.event, expert=expert)
+        assert standing(item) == "out-of-fold: rockfall 0.90, suspicion 0.97"
+        decide(item, "quake")
+        assert fill(site, prediction) == {}
+
+    def test_doubt_is_that_of_the_folds(self, site, learned):
+        fill(site, learned("quake", "quake", 0.35, 0.6))
+        (item,) = selectors.queue_items(site)
+        assert (item.reason, item.priority) == ("doubt", 1.6)
+
+    def test_of_a_model_without_folds_are_asked_as_before_and_say_so(self, site, learned):
+        fill(site, learned("quake", None, said="rockfall"))
+        (item,) = selectors.queue_items(site)
+        assert standing(item) == "learned from: rockfall 0.99"
+
+    def test_while_test_events_are_judged_by_the_network(self, site, learned, predict, make_event):
+        fill(site, learned("quake", None, said="rockfall", split="test"), predict(make_event("noise"), "rockfall"))
+        assert [standing(item) for item in selectors.queue_items(site)] == [
+            "held out: rockfall 0.99",
+            "not in training: rockfall 0.90",
+        ]
+
+    def test_of_another_model_count_for_nothing(self, site, learned, predict, make_model):
+        event = learned("quake", "rockfall", 0.9, 0.97).event
+        assert fill(site, predict(event, "quake", 0.9, model=make_model())) == {}

@@ -1,0 +1,98 @@
+"""Who may judge an event: a model, or, where it learned from the event, only those of its folds that did not.
+
+A network remembers what it learned, wrong labels included: of such an event its own opinion proves nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from labelapp.catalogue.models import EventClass, Prediction, Site, TrainingExample
+from labelapp.review.models import ReviewItem
+
+Basis = ReviewItem.Basis
+
+# Below this lead of the first class over the second, the model doubts itself.
+DOUBT_MARGIN = 0.2
+# Events that are named one by one in a query.
+FEW = 1_000
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is held against an event's label: probabilities {class code: p}, by whom, and how suspicious the label is.
+
+    `suspicion` is None where nobody measured it, or the label is no longer the one that it was measured for.
+    """
+
+    probabilities: Mapping[str, float]
+    basis: Basis
+    suspicion: float | None = None
+
+    @property
+    def code(self) -> str:
+        """The most probable class."""
+        return max(self.probabilities, key=lambda code: self.probabilities[code])
+
+    @property
+    def margin(self) -> float:
+        """The lead of the first class over the second."""
+        ranked = sorted(self.probabilities.values(), reverse=True)
+        return ranked[0] - ranked[1] if len(ranked) > 1 else 1.0
+
+    def lead_over(self, code: str) -> float:
+        """The lead of the first class over a given one."""
+        return self.probabilities[self.code] - self.probabilities.get(code, 0.0)
+
+    def asks(self, label: str | None) -> bool:
+        """Whether an expert may be asked: the label differs or is missing, or the judge doubts itself."""
+        return self.code != label or self.margin < DOUBT_MARGIN
+
+    def facts(self, classes: Mapping[str, EventClass]) -> dict[str, Any]:
+        """As the fields of a ReviewItem."""
+        return {
+            "judged_class": classes[self.code],
+            "judged_probability": self.probabilities[self.code],
+            "basis": self.basis.value,
+            "suspicion": self.suspicion,
+        }
+
+
+def judgements(
+    site: Site, predictions: Sequence[Prediction], labels: Mapping[int, int | None] | None = None
+) -> dict[int, Judgement]:
+    """{event pk: who judges it, and how}; `labels` {event pk: class pk} hold now, read where they are not given."""
+    events = {prediction.event_id for prediction in predictions}
+    if labels is None:
+        labels = dict(about(events, site.events.all(), "pk").values_list("pk", "label_id"))
+    rows = about(events, TrainingExample.objects.filter(model__in={p.model_id for p in predictions}), "event")
+    examples = {(row["model_id"], row["event_id"]): row for row in rows.values(*EXAMPLE)}
+    return {p.event_id: _judgement(p, examples.get((p.model_id, p.event_id)), labels[p.event_id]) for p in predictions}
+
+
+EXAMPLE = ("model_id", "event_id", "event_class_id", "split", "out_of_fold", "suspicion")
+
+
+def _judgement(prediction: Prediction, example: Mapping[str, Any] | None, label: int | None) -> Judgement:
+    if example is None:
+        return Judgement(prediction.probabilities, Basis.UNSEEN)
+    if not example["out_of_fold"]:
+        is_test = example["split"] == TrainingExample.Split.TEST
+        return Judgement(prediction.probabilities, Basis.HELD_OUT if is_test else Basis.LEARNED)
+    is_same_label = example["event_class_id"] == label
+    return Judgement(example["out_of_fold"], Basis.OUT_OF_FOLD, example["suspicion"] if is_same_label else None)
+
+
+def about(events: Any, rows: QuerySet[Any], field: str) -> QuerySet[Any]:
+    """The rows about these events; of many events all rows, for a database takes only so many values at once."""
+    return rows.filter(**{f"{field}__in": list(events)}) if len(events) <= FEW else rows
+
+
+def standing(item: ReviewItem) -> str:
+    """Why an item stands where it stands in the queue, in one phrase; "" for items from before this was kept."""
+    if item.judged_class is None or item.judged_probability is None:
+        return ""
+    said = f"{Basis(item.basis).label}: {item.judged_class.code} {item.judged_probability:.2f}"
+    return said if item.suspicion is None else f"{said}, suspicion {item.suspicion:.2f}"
