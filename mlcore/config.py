@@ -196,6 +196,34 @@ class Training(Section):
 
 
 @dataclass(frozen=True)
+class Trigger(Section):
+    """What makes a scan ask for a class: Jiang et al. 2024, section 3.2 (sta_lta) and section 4.2 (network).
+
+    network  every step is classified, and section 4.4 makes events of the probabilities
+    sta_lta  the mean energy of the last `sta_s`, over that of the last `lta_s`, triggers from `on` down to `off`; the
+             network names the triggered spans
+    """
+
+    method: Literal["network", "sta_lta"] = "network"
+    average: Literal["classic", "recursive"] = "recursive"  # over a moving boxcar, or one that fades exponentially
+    sta_s: float = 0.5
+    lta_s: float = 30.0
+    on: float = 4.0
+    off: float = 1.5
+    longest_s: float = 120.0  # a trigger is let go after this
+    shortest_s: float = 0.5  # shorter triggers are glitches
+
+    def __post_init__(self) -> None:
+        positive(self, "sta_s", "lta_s", "on", "off", "longest_s")
+        not_negative(self, "shortest_s")
+        require(
+            self.sta_s < self.lta_s,
+            f"trigger.sta_s is {self.sta_s:g} s, but must be shorter than lta_s ({self.lta_s:g} s).",
+        )
+        require(self.off <= self.on, f"trigger.off is {self.off:g}, but must not exceed on ({self.on:g}).")
+
+
+@dataclass(frozen=True)
 class PostProcessing(Section):
     """From probabilities per step to events: Jiang et al. 2024, section 4.4; noise decision from the authors' script.
 
@@ -210,7 +238,7 @@ class PostProcessing(Section):
     noise_before_s: float = 10.0
     noise_after_s: float = 20.0
     noise_class: str = "noise"
-    isolation_s: float = 30.0  # detections of one class closer than this are one event
+    isolation_s: float = 30.0  # noise closer than this to an event is dropped: it is that event's flank
 
     def __post_init__(self) -> None:
         share(self, "threshold", "noise_level")
@@ -243,6 +271,7 @@ class Recipe(Section):
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     network: Network = field(default_factory=Network)
     training: Training = field(default_factory=Training)
+    trigger: Trigger = field(default_factory=Trigger)
     post_processing: PostProcessing = field(default_factory=PostProcessing)
     explanation: Explanation = field(default_factory=Explanation)
 
