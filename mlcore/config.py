@@ -58,7 +58,8 @@ class Placement(Section):
     span   the window is centred on the event; of a longer event, the part with most energy
     onset  the strongest RMS of `short_s` is the peak; the onset is where the RMS of the `short_s` after exceeds that
            of the `long_s` before by the largest factor, within the `search_s` up to the peak; a peak too early for
-           that is taken as the onset; the window starts `before_s` before it
+           that is taken as the onset; the window starts `before_s` before it. Measured on the first of the recipe's
+           components that was recorded
     """
 
     rule: Literal["span", "onset"] = "span"
@@ -66,11 +67,12 @@ class Placement(Section):
     long_s: float = 20.0
     search_s: float = 40.0
     before_s: float = 5.0
+    slack_s: float = 0.0  # how far beyond its catalogued span the event may lie; for the rule onset, and for noise
     edge_s: float = 3.0  # of the record at either end, never used: the filter rings there. For the rule onset
 
     def __post_init__(self) -> None:
         positive(self, "short_s", "long_s", "search_s")
-        not_negative(self, "before_s", "edge_s")
+        not_negative(self, "before_s", "slack_s", "edge_s")
 
 
 @dataclass(frozen=True)

@@ -18,19 +18,19 @@ LARGEST_RATIO = 100_000
 
 
 def preprocess(waveform: Waveform, preprocessing: Preprocessing) -> Waveform:
-    """The waveform as a model sees it: chosen components, demeaned, tapered, resampled, band-passed.
+    """The waveform as a model sees it: chosen components, without mean or trend, tapered, resampled, band-passed.
 
-    Each recorded stretch is demeaned, tapered and filtered by itself, so that a gap's edge makes no signal. The first
-    and last tenths of seconds of a stretch are weakened by the taper, though recorded.
+    Each recorded stretch is treated by itself, so that a gap's edge makes no signal. The first and last tenths of
+    seconds of a stretch are weakened by the taper, though recorded; without a taper, the filter rings there.
     Raises UnusableWaveform where the recording's rate does not hold the band: nothing above Nyquist can be known.
     """
     _require_band(waveform, preprocessing)
     problems = list(waveform.problems)
     data, mask = _select(waveform, preprocessing.components, problems)
-    taper = TAPER_PERIODS / preprocessing.band_hz[0] * waveform.sampling_rate_hz
+    taper = TAPER_PERIODS / preprocessing.band_hz[0] * waveform.sampling_rate_hz if preprocessing.taper else 0.0
     for values, recorded in zip(data, mask, strict=True):
         for part in stretches(recorded):
-            values[part] = _tapered(values[part], taper)
+            values[part] = _tapered(_level(values[part], preprocessing.detrend), taper)
     data, mask = _resampled(data, mask, waveform.sampling_rate_hz, preprocessing.sampling_rate_hz, problems)
     sections = _bandpass(preprocessing)
     for values, recorded in zip(data, mask, strict=True):
@@ -74,12 +74,18 @@ def _select(
     return data, mask
 
 
-def _tapered(values: NDArray[np.float64], samples: float) -> NDArray[np.float64]:
-    """Demeaned, with cosine ends of `samples`. values (samples,)"""
+def _level(values: NDArray[np.float64], detrend: str) -> NDArray[np.float64]:
+    """values (samples,) without their mean or their straight line of least squares."""
     if np.ptp(values) == 0:
         return np.zeros_like(values)  # exactly: rounding left by the mean would be blown up by normalising
+    centred = values - values.mean()
+    return np.asarray(signal.detrend(centred)) if detrend == "linear" else centred
+
+
+def _tapered(values: NDArray[np.float64], samples: float) -> NDArray[np.float64]:
+    """With cosine ends of `samples`. values (samples,)"""
     share = min(TAPER_SHARE, samples / len(values))
-    return np.asarray((values - values.mean()) * signal.windows.tukey(len(values), 2 * share))
+    return np.asarray(values * signal.windows.tukey(len(values), 2 * share))
 
 
 def _resampled(

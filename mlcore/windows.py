@@ -8,11 +8,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mlcore.config import Preprocessing
+from mlcore.config import Placement, Preprocessing
 from mlcore.errors import UnusableWaveform
+from mlcore.placement import event_place
 from mlcore.traces import Waveform, iso
 
 BATCH = 64  # windows; larger batches are slower through the STFT and the network
+SPAN = Placement()
 ROUNDING = 1e-12  # of the largest value: below, a peak is what rounding left of a constant
 
 
@@ -27,22 +29,28 @@ class Window:
     problems: tuple[str, ...] = ()
 
 
-def event_window(waveform: Waveform, starttime: datetime, endtime: datetime, preprocessing: Preprocessing) -> Window:
+def event_window(
+    waveform: Waveform,
+    starttime: datetime,
+    endtime: datetime,
+    preprocessing: Preprocessing,
+    placement: Placement = SPAN,
+) -> Window:
     """The window that stands for the event from `starttime` to `endtime` in a preprocessed waveform.
 
-    An event shorter than the window is centred in it, as far as the record allows. Of a longer event, the window with
-    the most energy among those one step apart within it. Raises UnusableWaveform where the record is shorter than a
-    window, does not reach the event, or more than `maximum_gap` of the window was recorded on no component.
+    `placement` says where it lies. Raises UnusableWaveform where the record is shorter than a window, does not reach
+    the event, or more than `maximum_gap` of the window was recorded on no component.
     """
-    length = preprocessing.window_samples
-    _require_record(waveform, starttime, endtime, preprocessing)
-    first, last = waveform.sample_at(starttime), waveform.sample_at(endtime)
-    if last - first <= length:
-        start = (first + last - length) // 2
-    else:
-        start = _most_energetic(waveform.data, max(first, 0), min(last, waveform.samples), preprocessing)
-    start = min(max(start, 0), waveform.samples - length)
-    part = np.s_[:, start : start + length]
+    place = event_place(waveform, starttime, endtime, preprocessing, placement)
+    return window_at(waveform, place.start, preprocessing)
+
+
+def window_at(waveform: Waveform, start: int, preprocessing: Preprocessing) -> Window:
+    """The window that begins at sample `start` of a preprocessed waveform, and lies within it.
+
+    Raises UnusableWaveform where more than `maximum_gap` of it was recorded on no component.
+    """
+    part = np.s_[:, start : start + preprocessing.window_samples]
     data, mask = waveform.data[part], waveform.mask[part]
     missing = float(_missing(mask))
     if missing > preprocessing.maximum_gap:
@@ -106,29 +114,3 @@ def _scale(data: NDArray[np.float64], mask: NDArray[np.bool_], preprocessing: Pr
 def _missing(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Share of (…, components, samples) that was recorded on no component, (…)."""
     return np.asarray(1 - mask.any(axis=-2).mean(axis=-1))
-
-
-def _most_energetic(data: NDArray[np.float64], first: int, last: int, preprocessing: Preprocessing) -> int:
-    """First sample of the window with the largest sum of squares; windows start each step from `first` to `last`."""
-    length, step = preprocessing.window_samples, preprocessing.step_samples
-    starts = np.arange(first, max(last - length, first) + 1, step)
-    power = (data[:, first:last] ** 2).sum(axis=0)
-    energies = [power[start - first : start - first + length].sum() for start in starts]
-    return int(starts[np.argmax(energies)])
-
-
-def _require_record(waveform: Waveform, starttime: datetime, endtime: datetime, preprocessing: Preprocessing) -> None:
-    if endtime < starttime:
-        raise UnusableWaveform(
-            f"The event from {iso(starttime)} ends before it starts, at {iso(endtime)}. Correct the catalogue."
-        )
-    recorded = f"{waveform.station_id} is recorded {iso(waveform.starttime)} to {iso(waveform.endtime)}"
-    if waveform.samples < preprocessing.window_samples:
-        raise UnusableWaveform(
-            f"{recorded}, {waveform.samples / waveform.sampling_rate_hz:.2f} s, but a window takes "
-            f"{preprocessing.window_s:g} s. Give more of the recording, or retrain with a shorter window_s."
-        )
-    if endtime < waveform.starttime or starttime > waveform.endtime:
-        raise UnusableWaveform(
-            f"{recorded}, but the event is {iso(starttime)} to {iso(endtime)}. Check the catalogue's times."
-        )

@@ -144,3 +144,17 @@ def test_the_recording_itself_is_left_as_it_is():
     record = waveform(data.copy())
     preprocess(record, P)
     np.testing.assert_array_equal(record.data, data)
+
+
+def test_a_linear_trend_goes_without_a_taper_and_each_stretch_loses_its_own():
+    plain = replace(P, detrend="linear", taper=False)
+    data, mask = noise(components=1), np.ones((1, 2000), dtype=bool)
+    mask[:, 900:1100] = False
+    data[0, :900] += 50 * np.arange(900)
+    sections = signal.butter(4, (5, 30), "bandpass", fs=100, output="sos")
+    result = preprocess(waveform(data, mask=mask), plain)
+    for part in (slice(0, 900), slice(1100, 2000)):
+        line = np.polyval(np.polyfit(np.arange(900), data[0, part], 1), np.arange(900))
+        expected = signal.sosfiltfilt(sections, data[0, part] - line)
+        np.testing.assert_allclose(result.data[0, part], expected, atol=1e-7)
+    assert not result.data[0, 900:1100].any()
