@@ -21,9 +21,9 @@ def stft_magnitude(windows: Tensor, preprocessing: Preprocessing) -> Tensor:
     length, hop = preprocessing.stft_length, preprocessing.stft_hop
     n, components, samples = windows.shape
     if n == 0:  # torch's Fourier transform refuses
-        return windows.new_zeros(0, components, length // 2 + 1, _frames(samples, preprocessing))
-    taper = torch.as_tensor(_taper(preprocessing), dtype=windows.dtype, device=windows.device)
-    padded = F.pad(windows.reshape(n * components, samples), _padding(samples, preprocessing))
+        return windows.new_zeros(0, components, length // 2 + 1, frame_count(samples, preprocessing))
+    taper = torch.as_tensor(taper_of(preprocessing), dtype=windows.dtype, device=windows.device)
+    padded = F.pad(windows.reshape(n * components, samples), padding(samples, preprocessing))
     chunks = [
         torch.stft(chunk, length, hop, length, taper, center=False, return_complex=True).abs() / taper.sum()
         for chunk in padded.split(CHUNK)
@@ -35,20 +35,22 @@ def stft_axes(preprocessing: Preprocessing) -> tuple[NDArray[np.float64], NDArra
     """Frequencies in Hz (freq,) and the frames' centres in seconds from the window's start (time,)."""
     length, hop = preprocessing.stft_length, preprocessing.stft_hop
     frequencies = np.arange(length // 2 + 1, dtype=np.float64) * preprocessing.sampling_rate_hz / length
-    centres = np.arange(_frames(preprocessing.window_samples, preprocessing), dtype=np.float64) * hop
+    centres = np.arange(frame_count(preprocessing.window_samples, preprocessing), dtype=np.float64) * hop
     return frequencies, centres / np.float64(preprocessing.sampling_rate_hz)
 
 
-def _frames(samples: int, preprocessing: Preprocessing) -> int:
-    padded = samples + sum(_padding(samples, preprocessing))
+def frame_count(samples: int, preprocessing: Preprocessing) -> int:
+    """Frames of a window of `samples`."""
+    padded = samples + sum(padding(samples, preprocessing))
     return (padded - preprocessing.stft_length) // preprocessing.stft_hop + 1
 
 
-def _taper(preprocessing: Preprocessing) -> NDArray[np.float64]:
+def taper_of(preprocessing: Preprocessing) -> NDArray[np.float64]:
+    """The weights of a frame's samples, (stft_length,)."""
     return np.asarray(signal.get_window(preprocessing.stft_window, preprocessing.stft_length))
 
 
-def _padding(samples: int, preprocessing: Preprocessing) -> tuple[int, int]:
+def padding(samples: int, preprocessing: Preprocessing) -> tuple[int, int]:
     """Zeros before and after: half a frame each, so that edges are seen, then up to a whole number of hops."""
     half = preprocessing.stft_length // 2
     beyond = samples + 2 * half - preprocessing.stft_length
