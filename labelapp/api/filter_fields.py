@@ -133,6 +133,13 @@ class IdFilter(filters.NumberFilter):
         super().__init__(*args, min_value=1, max_value=BIGGEST_ID, decimal_places=0, **kwargs)
 
 
+class ShareFilter(filters.NumberFilter):
+    """A number from 0 to 1."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=0, max_value=1, **kwargs)
+
+
 class ChoiceFilter(filters.ChoiceFilter):
     field_class = NamedChoices
 

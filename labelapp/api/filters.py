@@ -13,12 +13,13 @@ from labelapp.api.filter_fields import (
     ClassFilter,
     IdFilter,
     Ordering,
+    ShareFilter,
     SiteFilter,
     StationFilter,
     TimeFilter,
     YesNoFilter,
 )
-from labelapp.catalogue.models import Event, Observation, Site
+from labelapp.catalogue.models import Event, Observation, Site, TrainingExample
 from labelapp.learning.models import Run
 from labelapp.review.models import Relabel, ReviewItem
 
@@ -145,6 +146,32 @@ class ModelFilters(SiteRows):
     def in_use(self, models: QuerySet, name: str, value: str) -> QuerySet:
         active = Q(site__active_model=F("pk"))
         return models.filter(active) if value == "true" else models.exclude(active)
+
+
+class ExampleFilters(filters.FilterSet):
+    """Of one model's examples."""
+
+    event = IdFilter("event_id", label="Id of an event.")
+    split = ChoiceFilter("split", choices=TrainingExample.Split.choices, label="What the event was used for.")
+    label = ClassFilter("event_class__code", label="Class that the model learned for it.")
+    label_now = ClassFilter("event__label__code", label="Class of the label that holds now.")
+    changed = YesNoFilter(method="since_changed", label="Whether the label has changed since the training.")
+    suspicion_min = ShareFilter("suspicion", "gte", label="Labels that are at least so suspicious, 0 to 1.")
+    ordering = Ordering(fields={"suspicion": "suspicion", "event__starttime": "starttime"})
+
+    class Meta:
+        model = TrainingExample
+        fields: list[str] = []
+
+    def since_changed(self, examples: QuerySet, name: str, value: str) -> QuerySet:
+        same = Q(event__label=F("event_class"))
+        return examples.exclude(same) if value == "true" else examples.filter(same)
+
+
+class LabelErrorFilters(ExampleFilters):
+    """Of the export, which has its own order."""
+
+    ordering = None
 
 
 class RunFilters(SiteRows):

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from labelapp.api.views.catalogue import EventViewSet, ExplanationViewSet, ModelViewSet, SiteViewSet
-from labelapp.api.views.exports import CatalogueCSV, RelabelsCSV, RelabelsJSONL
+from labelapp.api.views.exports import CatalogueCSV, LabelErrorsCSV, LabelErrorsJSON, RelabelsCSV, RelabelsJSONL
 from labelapp.api.views.learning import RunViewSet
 from labelapp.api.views.review import RelabelViewSet, ReviewItemViewSet
 from labelapp.api.views.root import Nowhere, Root
@@ -30,6 +30,8 @@ version_1 = [
     path("catalogue.csv", CatalogueCSV.as_view(), name="catalogue-csv"),
     path("relabels.csv", RelabelsCSV.as_view(), name="relabels-csv"),
     path("relabels.jsonl", RelabelsJSONL.as_view(), name="relabels-jsonl"),
+    path("models/<int:id>/label-errors.csv", LabelErrorsCSV.as_view(), name="label-errors-csv"),
+    path("models/<int:id>/label-errors.json", LabelErrorsJSON.as_view(), name="label-errors-json"),
     *router.urls,
 ]
 

@@ -2,10 +2,11 @@
 
 `event_class` is the label that holds now, `catalogue_class` what was imported first (ignored by an import). Times are
 UTC in ISO 8601 with microseconds. Text that a spreadsheet would take for a formula gets an apostrophe before it, which
-an import takes away again.
+an import takes away again. What a model suspects goes out as CSV or JSON, the most suspicious label first.
 """
 
 import csv
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, TextIO
@@ -13,13 +14,17 @@ from typing import Any, TextIO
 from django.db.models import QuerySet
 
 from labelapp.catalogue import quakeml
-from labelapp.catalogue.models import Event, Observation
+from labelapp.catalogue.models import Event, Observation, TrainingExample
+from labelapp.catalogue.selectors import most_probable
 from labelapp.catalogue.text import guarded
 
 COLUMNS = (
     "event_id", "event_class", "starttime", "endtime", "network", "station", "location", "snr", "latitude",
     "longitude", "description", "source", "origin", "catalogue_class", "event_starttime", "event_endtime",
 )  # fmt: skip
+
+
+LABEL_ERRORS = ("event_id", "label", "predicted", "probability", "suspicion", "label_now", "split")
 
 
 class Line:
@@ -50,6 +55,38 @@ def write_catalogue_quakeml(stream: TextIO, events: QuerySet[Event]) -> int:
     content, count = quakeml.write(_complete(events).iterator(chunk_size=1000))
     stream.write(content.decode())
     return count
+
+
+def label_errors_csv(examples: QuerySet[TrainingExample]) -> Iterator[str]:
+    """Lines of the CSV, header first; `predicted` and `probability` are by folds that never saw the event."""
+    writer = csv.writer(Line())
+    yield str(writer.writerow(LABEL_ERRORS))
+    for facts in _label_errors(examples):
+        cells = {**facts, "event_id": guarded(facts["event_id"])}
+        yield str(writer.writerow("" if cells[name] is None else cells[name] for name in LABEL_ERRORS))
+
+
+def label_errors_json(examples: QuerySet[TrainingExample]) -> Iterator[str]:
+    """The same as one JSON list, an object a line."""
+    before = "["
+    for facts in _label_errors(examples):
+        yield f"{before}\n{json.dumps(facts)}"
+        before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
+
+
+def _label_errors(examples: QuerySet[TrainingExample]) -> Iterator[dict[str, Any]]:
+    for example in examples.iterator(chunk_size=1000):
+        predicted, probability = most_probable(example.out_of_fold)
+        yield {
+            "event_id": example.event.event_id,
+            "label": example.event_class.code,
+            "predicted": predicted,
+            "probability": probability,
+            "suspicion": example.suspicion,
+            "label_now": example.event.label.code if example.event.label else None,
+            "split": example.split,
+        }
 
 
 def _complete(events: QuerySet[Event]) -> QuerySet[Event]:

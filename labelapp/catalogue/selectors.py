@@ -1,11 +1,13 @@
 """Reads of the catalogue."""
 
+from collections.abc import Mapping
+
 from django.core.files.storage import default_storage
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from labelapp.catalogue import checksums
 from labelapp.catalogue.errors import Invalid, Refused
-from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site
+from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site, TrainingExample
 
 
 def find_site(name: str) -> Site:
@@ -69,6 +71,20 @@ def latest_panels(prediction: Prediction) -> list[Explanation]:
     for explanation in prediction.explanations.select_related("station").order_by("created_at", "pk"):
         newest[explanation.station_id] = explanation
     return sorted(newest.values(), key=lambda e: e.station.seed_id)
+
+
+def examples(model: ModelVersion | int) -> QuerySet[TrainingExample]:
+    """What a model learned from or was tested on, the most suspicious label first, those without a suspicion last."""
+    rows = TrainingExample.objects.filter(model=model).select_related("event__label", "event_class")
+    return rows.order_by(F("suspicion").desc(nulls_last=True), "pk")
+
+
+def most_probable(probabilities: Mapping[str, float] | None) -> tuple[str, float] | tuple[None, None]:
+    """The first class with its probability; (None, None) where there is none."""
+    if not probabilities:
+        return None, None
+    code = max(probabilities, key=lambda code: probabilities[code])
+    return code, probabilities[code]
 
 
 def prediction_checksum(prediction: Prediction) -> str:

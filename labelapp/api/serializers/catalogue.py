@@ -15,8 +15,9 @@ from labelapp.catalogue.models import (
     Prediction,
     Site,
     Station,
+    TrainingExample,
 )
-from labelapp.catalogue.selectors import latest_prediction
+from labelapp.catalogue.selectors import latest_prediction, most_probable
 
 
 class EventClassSerializer(serializers.ModelSerializer):
@@ -94,6 +95,41 @@ class ModelSerializer(serializers.ModelSerializer):
 
     def get_active(self, model: ModelVersion) -> bool:
         return model.site.active_model_id == model.pk
+
+
+class ExampleSerializer(serializers.ModelSerializer):
+    """What a model learned from or was tested on; `predicted` and `probability` are by folds that never saw it."""
+
+    event_id = serializers.CharField(source="event.event_id")
+    label: serializers.Field = Code(source="event_class")  # type: ignore[assignment]  # DRF's word for something else
+    label_now = Code(source="event.label")
+    predicted = serializers.SerializerMethodField()
+    probability = serializers.SerializerMethodField()
+    out_of_fold = serializers.DictField(child=serializers.FloatField(), allow_null=True)
+
+    class Meta:
+        model = TrainingExample
+        fields = [
+            "event", "event_id", "split", "label", "label_now", "predicted", "probability", "suspicion", "out_of_fold",
+        ]  # fmt: skip
+
+    def get_predicted(self, example: TrainingExample) -> str | None:
+        return most_probable(example.out_of_fold)[0]
+
+    def get_probability(self, example: TrainingExample) -> float | None:
+        return most_probable(example.out_of_fold)[1]
+
+
+class LabelErrorSerializer(serializers.Serializer):
+    """A row of the export of label errors."""
+
+    event_id = serializers.CharField()
+    label: serializers.Field = serializers.CharField()  # type: ignore[assignment]
+    predicted = serializers.CharField(allow_null=True)
+    probability = serializers.FloatField(allow_null=True)
+    suspicion = serializers.FloatField()
+    label_now = serializers.CharField(allow_null=True)
+    split = serializers.ChoiceField(choices=TrainingExample.Split.choices)
 
 
 class PredictionSerializer(serializers.ModelSerializer):

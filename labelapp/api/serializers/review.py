@@ -17,6 +17,7 @@ from labelapp.api.serializers.catalogue import (
 from labelapp.api.serializers.fields import Address, Code, SeedId, SiteField, Strict
 from labelapp.catalogue.models import Event
 from labelapp.catalogue.selectors import latest_panels
+from labelapp.review.judging import standing
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import history, queue_counts
 
@@ -90,6 +91,8 @@ class ItemRowSerializer(LeasedSerializer):
     catalogue_label = Code(source="event.catalogue_label")
     predicted = Code(source="prediction.event_class", default=None)
     probability = serializers.FloatField(source="prediction.probability", allow_null=True, default=None)
+    judged = Code(source="judged_class")
+    standing = serializers.SerializerMethodField()
 
     class Meta:
         model = ReviewItem
@@ -108,12 +111,21 @@ class ItemRowSerializer(LeasedSerializer):
             "reason",
             "state",
             "priority",
+            "judged",
+            "judged_probability",
+            "basis",
+            "suspicion",
+            "standing",
             "holder",
             "held_until",
             "postponed_until",
             "created_at",
             "closed_at",
         ]
+
+    def get_standing(self, item: ReviewItem) -> str:
+        """Why it stands where it stands, in one phrase."""
+        return standing(item)
 
 
 class ReviewEventSerializer(EventFactsSerializer):
@@ -141,6 +153,9 @@ class ItemSerializer(LeasedSerializer):
     panels = serializers.SerializerMethodField()
     classes = EventClassSerializer(source="site.classes", many=True)
     counts = serializers.SerializerMethodField()
+    judged = Code(source="judged_class")
+    standing = serializers.SerializerMethodField()
+    out_of_fold = serializers.SerializerMethodField()
 
     class Meta:
         model = ReviewItem
@@ -152,6 +167,12 @@ class ItemSerializer(LeasedSerializer):
             "reason",
             "reason_text",
             "priority",
+            "judged",
+            "judged_probability",
+            "basis",
+            "suspicion",
+            "standing",
+            "out_of_fold",
             "holder",
             "held_by_me",
             "held_until",
@@ -167,6 +188,18 @@ class ItemSerializer(LeasedSerializer):
 
     def get_reason_text(self, item: ReviewItem) -> str:
         return reason_text(item)
+
+    def get_standing(self, item: ReviewItem) -> str:
+        """Why it stands where it stands, in one phrase."""
+        return standing(item)
+
+    @extend_schema_field(serializers.DictField(child=serializers.FloatField(), allow_null=True))
+    def get_out_of_fold(self, item: ReviewItem) -> dict[str, float] | None:
+        """Probabilities by the folds of the model that never saw the event; null where it did not learn from it."""
+        if item.prediction is None or item.basis != ReviewItem.Basis.OUT_OF_FOLD:
+            return None
+        example = item.event.examples.filter(model=item.prediction.model_id)
+        return example.values_list("out_of_fold", flat=True).first()
 
     def get_held_by_me(self, item: ReviewItem) -> bool:
         return item.held and item.holder_id == self.context["request"].user.pk
@@ -234,6 +267,9 @@ def reason_text(item: ReviewItem) -> str:
     if said is None:
         return f"In the queue: {item.get_reason_display()}."
     model = f"Model {said.model.number} says {said.event_class.name} ({said.probability:.0%})"
+    if item.basis == ReviewItem.Basis.OUT_OF_FOLD and item.judged_class:
+        folds = f"Folds of model {said.model.number} that never saw this event say"
+        model = f"{folds} {item.judged_class.name} ({item.judged_probability:.0%})"
     if item.reason == ReviewItem.Reason.DISAGREEMENT and item.event.label:
         return f"{model}, the label says {item.event.label.name}."
     if item.reason == ReviewItem.Reason.DETECTION:

@@ -1,5 +1,7 @@
 """Sites, events, panels, models."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
@@ -8,26 +10,27 @@ from django.views.decorators.gzip import gzip_page
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labelapp.api.filter_fields import as_id
-from labelapp.api.filters import EventFilters, ModelFilters, SiteFilters
+from labelapp.api.filters import EventFilters, ExampleFilters, ModelFilters, SiteFilters
 from labelapp.api.serializers.catalogue import (
     EventRowSerializer,
     EventSerializer,
+    ExampleSerializer,
     ModelSerializer,
     PanelSerializer,
     SiteSerializer,
 )
 from labelapp.api.serializers.requested import RequestedItemSerializer
 from labelapp.api.serializers.review import RelabelSerializer
-from labelapp.api.views.base import Actions, Rows
+from labelapp.api.views.base import PAGER, Actions, Rows
 from labelapp.api.views.review import items
-from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site
+from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site, TrainingExample
 from labelapp.catalogue.roles import EXPERT
-from labelapp.catalogue.selectors import catalogue_events, latest_panels, latest_prediction, panel_bytes
+from labelapp.catalogue.selectors import catalogue_events, examples, latest_panels, latest_prediction, panel_bytes
 from labelapp.catalogue.services import promote_model
 from labelapp.learning.services import explain_event
 from labelapp.review.selectors import history
@@ -117,9 +120,33 @@ class ExplanationViewSet(Actions):
 class ModelViewSet(Rows):
     """Trained networks with their figures on events they never saw."""
 
-    queryset = ModelVersion.objects.select_related("site", "promoted_by")
+    queryset = ModelVersion.objects.select_related("site", "promoted_by").defer("history")
     serializer_class = ModelSerializer
     filterset_class = ModelFilters
+
+    def allowed_parameters(self) -> tuple[str, ...]:
+        if self.action == "examples":
+            return (*ExampleFilters.base_filters, *PAGER)
+        return super().allowed_parameters()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if self.action == "examples":
+            return examples(as_id(self.kwargs.get("pk", "")))
+        return super().get_queryset()
+
+    @extend_schema(filters=True, responses=ExampleSerializer(many=True))
+    @action(
+        detail=True,
+        queryset=TrainingExample.objects.all(),
+        filterset_class=ExampleFilters,
+        serializer_class=ExampleSerializer,
+    )
+    def examples(self, request: Request, pk: str) -> Response:
+        """The events that it learned from or was tested on, the most suspicious label first."""
+        if not ModelVersion.objects.filter(pk=as_id(pk)).exists():
+            raise NotFound(f"There is no model version {pk[:40]}.")
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(request=None, responses=ModelSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)

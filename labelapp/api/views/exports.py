@@ -8,18 +8,20 @@ from django.http import StreamingHttpResponse
 from django.utils.text import slugify
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 
-from labelapp.api.filter_fields import SiteField, TimeField
-from labelapp.api.filters import EventFilters
+from labelapp.api.filter_fields import SiteField, TimeField, as_id
+from labelapp.api.filters import EventFilters, LabelErrorFilters
+from labelapp.api.serializers.catalogue import LabelErrorSerializer
 from labelapp.api.views.base import StrictParameters
-from labelapp.catalogue.exporting import catalogue_csv
-from labelapp.catalogue.models import Event, Site
-from labelapp.catalogue.selectors import catalogue_events
+from labelapp.catalogue.exporting import catalogue_csv, label_errors_csv, label_errors_json
+from labelapp.catalogue.models import Event, ModelVersion, Site, TrainingExample
+from labelapp.catalogue.selectors import catalogue_events, examples
 from labelapp.review.exporting import relabel_lines
 
+KINDS = {"csv": "text/csv", "json": "application/json", "jsonl": "application/x-ndjson"}
 SITE = OpenApiParameter("site", str, required=True, description="Name or id of a site.")
 SINCE = OpenApiParameter("decided_after", OpenApiTypes.DATETIME, description="Decisions made then or later (UTC).")
 
@@ -72,6 +74,38 @@ class RelabelsJSONL(RelabelsCSV):
         return super().get(request)
 
 
+class LabelErrorsCSV(StrictParameters, GenericAPIView):
+    """The labels that a model suspects, the most suspicious first, judged by folds that never saw the event."""
+
+    queryset = TrainingExample.objects.all()
+    filterset_class = LabelErrorFilters
+    pagination_class = None
+    query_parameters = tuple(LabelErrorFilters.base_filters)
+    kind = "csv"
+    lines = staticmethod(label_errors_csv)
+
+    @extend_schema(operation_id="label_errors_csv", filters=True, responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, request: Request, id: int) -> StreamingHttpResponse:
+        """Every filter of the model's examples narrows it."""
+        model = ModelVersion.objects.select_related("site").filter(pk=as_id(str(id))).first()
+        if model is None:
+            raise NotFound(f"There is no model version {id}.")
+        suspected = self.filter_queryset(examples(model).filter(suspicion__isnull=False))
+        return as_file(self.lines(suspected), model.site, f"model-{model.number}-label-errors.{self.kind}")
+
+
+class LabelErrorsJSON(LabelErrorsCSV):
+    """The labels that a model suspects as one JSON list, the most suspicious first."""
+
+    kind = "json"
+    lines = staticmethod(label_errors_json)
+
+    @extend_schema(operation_id="label_errors_json", filters=True, responses=LabelErrorSerializer(many=True))
+    def get(self, request: Request, id: int) -> StreamingHttpResponse:
+        """Every filter of the model's examples narrows it."""
+        return super().get(request, id)
+
+
 def asked_site(request: Request) -> Site:
     """The site that `?site=` names. Raises ValidationError where it names none."""
     field = SiteField(error_messages={"required": "Say of which site, by name or id."})
@@ -88,7 +122,7 @@ def usable(name: str, field: SiteField | TimeField, request: Request) -> Any:
 
 def as_file(lines: Iterator[str], site: Site, name: str) -> StreamingHttpResponse:
     """A download."""
-    kind = "text/csv" if name.endswith(".csv") else "application/x-ndjson"
+    kind = KINDS[name.rpartition(".")[2]]
     response = StreamingHttpResponse(lines, content_type=f"{kind}; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{slugify(str(site))}-{name}"'
     return response
