@@ -88,11 +88,3 @@ def _judgement(prediction: Prediction, example: Mapping[str, Any] | None, label:
 def about(events: Any, rows: QuerySet[Any], field: str) -> QuerySet[Any]:
     """The rows about these events; of many events all rows, for a database takes only so many values at once."""
     return rows.filter(**{f"{field}__in": list(events)}) if len(events) <= FEW else rows
-
-
-def standing(item: ReviewItem) -> str:
-    """Why an item stands where it stands in the queue, in one phrase; "" for items from before this was kept."""
-    if item.judged_class is None or item.judged_probability is None:
-        return ""
-    said = f"{Basis(item.basis).label}: {item.judged_class.code} {item.judged_probability:.2f}"
-    return said if item.suspicion is None else f"{said}, suspicion {item.suspicion:.2f}"

@@ -68,6 +68,14 @@ class ReviewItem(models.Model):
         return f"{self.event}: {self.get_reason_display()}"
 
     @property
+    def standing(self) -> str:
+        """Why it stands where it stands in the queue, in one phrase; "" for items from before this was kept."""
+        if self.judged_class is None or self.judged_probability is None:
+            return ""
+        said = f"{self.get_basis_display()}: {self.judged_class.code} {self.judged_probability:.2f}"
+        return said if self.suspicion is None else f"{said}, suspicion {self.suspicion:.2f}"
+
+    @property
     def held(self) -> bool:
         """Whether somebody's lease is alive."""
         return self.holder_id is not None and self.held_until is not None and self.held_until > timezone.now()

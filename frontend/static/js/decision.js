@@ -1,6 +1,6 @@
 /** The bar at the foot: a button for each class, and the box that asks why a label changes. */
 import { chip, h } from "./dom.js";
-import { className } from "./header.js";
+import { className, judgedClass } from "./header.js";
 
 /** Common reasons for a change, one key each. */
 export const REASONS = [
@@ -20,7 +20,7 @@ export function toggleReason(text, reason) {
 
 function classButton(item, one, onClass) {
     const isLabel = one.code === item.event.label;
-    const isPredicted = one.code === item.prediction?.event_class;
+    const isPredicted = one.code === judgedClass(item);
     const notes = [isLabel && "label", isPredicted && "predicted"].filter(Boolean).join(", ");
     return h("button", { type: "button", class: isLabel ? "is-label" : null, "data-class": one.code, onclick: () => onClass(one.code) },
         h("kbd", {}, one.key), chip(one), notes ? h("small", {}, notes) : null);

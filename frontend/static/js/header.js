@@ -33,8 +33,13 @@ function labels(item) {
     return h("div", {}, h("dl", { class: "facts" },
         h("dt", {}, "Catalogue"), h("dd", {}, classChip(item, event.catalogue_label, "not in it"), h("span", { class: "muted" }, source)),
         h("dt", {}, "Label now"), h("dd", {}, classChip(item, event.label), decisions(event)),
-        h("dt", {}, "Predicted"), h("dd", {}, prediction ? [classChip(item, prediction.event_class), " ",
-            h("a", { href: `/models/${prediction.model.id}/` }, `by model ${prediction.model.number}`)] : "nothing")));
+        h("dt", {}, "Predicted"), h("dd", {}, prediction ? [classChip(item, judgedClass(item)), " ",
+            h("a", { href: `/models/${prediction.model.id}/` }, `by ${item.out_of_fold ? "folds of " : ""}model ${prediction.model.number}`)] : "nothing")));
+}
+
+/** The class that is held against the label: of an event that the model learned from, by its folds that did not. */
+export function judgedClass(item) {
+    return item.out_of_fold ? item.judged : item.prediction?.event_class;
 }
 
 function decisions({ id, history }) {
@@ -44,9 +49,10 @@ function decisions({ id, history }) {
 
 function probabilities(item, station) {
     if (!item.prediction) return h("div", {});
-    const { by_station: byStation = {}, probabilities: mean, event_class: predicted } = item.prediction;
-    const several = Object.keys(byStation).length > 1;
-    const here = several ? byStation[station] : null;
+    const { by_station: byStation = {}, event_class: remembered } = item.prediction;
+    const mean = item.out_of_fold ?? item.prediction.probabilities;
+    const predicted = judgedClass(item);
+    const here = Object.keys(byStation).length > 1 && !item.out_of_fold ? byStation[station] : null;
     return h("div", {},
         h("div", { class: "bars", role: "group", "aria-label": "Probabilities" }, item.classes.filter(({ code }) => code in mean).flatMap((one) => [
             h("span", { class: one.code === predicted ? "predicted" : null }, one.name),
@@ -54,6 +60,7 @@ function probabilities(item, station) {
                 h("span", { style: { "--share": String(mean[one.code]), "--class": one.colour } })),
             h("span", { class: one.code === predicted ? "predicted right" : "right" }, percent(mean[one.code])),
         ])),
+        item.out_of_fold ? h("p", { class: "muted small" }, `by folds that never saw the event; the model, which learned from it, says ${className(item, remembered)} ${percent(item.prediction.probability)}`) : null,
         here ? h("p", { class: "muted small" }, `mean of ${Object.keys(byStation).length} stations; here ${className(item, best(here))} ${percent(Math.max(...Object.values(here)))}`) : null);
 }
 
@@ -64,6 +71,7 @@ function why(item, problems) {
     const all = [...problems, ...leftOut];
     return h("div", {},
         h("p", { class: "why" }, item.reason_text),
+        item.standing ? h("p", { class: "muted small", id: "standing", title: "Why it stands where it stands in the queue" }, item.standing) : null,
         item.event.description ? h("p", { class: "muted" }, h("bdi", {}, item.event.description)) : null,
         all.length ? h("ul", { class: "problems", "aria-label": "Problems of the record" }, all.map((text) => h("li", {}, text))) : null);
 }

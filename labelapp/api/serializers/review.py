@@ -17,7 +17,6 @@ from labelapp.api.serializers.catalogue import (
 from labelapp.api.serializers.fields import Address, Code, SeedId, SiteField, Strict
 from labelapp.catalogue.models import Event
 from labelapp.catalogue.selectors import latest_panels
-from labelapp.review.judging import standing
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import history, queue_counts
 
@@ -92,7 +91,7 @@ class ItemRowSerializer(LeasedSerializer):
     predicted = Code(source="prediction.event_class", default=None)
     probability = serializers.FloatField(source="prediction.probability", allow_null=True, default=None)
     judged = Code(source="judged_class")
-    standing = serializers.SerializerMethodField()
+    standing = serializers.CharField(help_text="Why it stands where it stands, in one phrase.")
 
     class Meta:
         model = ReviewItem
@@ -123,10 +122,6 @@ class ItemRowSerializer(LeasedSerializer):
             "closed_at",
         ]
 
-    def get_standing(self, item: ReviewItem) -> str:
-        """Why it stands where it stands, in one phrase."""
-        return standing(item)
-
 
 class ReviewEventSerializer(EventFactsSerializer):
     """An event as the review page shows it; the item says which prediction belongs to it."""
@@ -154,7 +149,7 @@ class ItemSerializer(LeasedSerializer):
     classes = EventClassSerializer(source="site.classes", many=True)
     counts = serializers.SerializerMethodField()
     judged = Code(source="judged_class")
-    standing = serializers.SerializerMethodField()
+    standing = serializers.CharField(help_text="Why it stands where it stands, in one phrase.")
     out_of_fold = serializers.SerializerMethodField()
 
     class Meta:
@@ -188,10 +183,6 @@ class ItemSerializer(LeasedSerializer):
 
     def get_reason_text(self, item: ReviewItem) -> str:
         return reason_text(item)
-
-    def get_standing(self, item: ReviewItem) -> str:
-        """Why it stands where it stands, in one phrase."""
-        return standing(item)
 
     @extend_schema_field(serializers.DictField(child=serializers.FloatField(), allow_null=True))
     def get_out_of_fold(self, item: ReviewItem) -> dict[str, float] | None:

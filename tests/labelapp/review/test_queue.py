@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.review import selectors, services
-from labelapp.review.judging import standing
 from labelapp.review.models import ReviewItem
 
 
@@ -238,7 +237,7 @@ class TestEventsTheModelLearnedFrom:
         fill(site, learned("quake", "rockfall", 0.91, 0.97), learned("noise", "noise", 0.9, 0.01, said="quake"))
         (item,) = selectors.queue_items(site)
         assert (item.reason, item.judged_class.code, item.basis) == ("disagreement", "rockfall", "out_of_fold")
-        assert standing(item) == "out-of-fold: rockfall 0.91, suspicion 0.97"
+        assert item.standing == "out-of-fold: rockfall 0.91, suspicion 0.97"
 
     def test_come_in_the_order_of_their_suspicion(self, site, learned):
         rows = [("third", 0.99, 0.5), ("first", 0.4, 0.99), ("last", 0.7, 0.1), ("second", 0.5, 0.8)]
@@ -253,7 +252,7 @@ class TestEventsTheModelLearnedFrom:
         (item,) = selectors.queue_items(site)
         assert item.suspicion is None
         assert item.priority == pytest.approx(1 + 0.9 - 0.1 / 3)
-        assert standing(item) == "out-of-fold: rockfall 0.90"
+        assert item.standing == "out-of-fold: rockfall 0.90"
 
     def test_are_not_asked_again_after_a_decision_against_the_same_folds(self, site, learned, decide):
         prediction = learned("quake", "rockfall", 0.9, 0.97)
@@ -267,7 +266,7 @@ class TestEventsTheModelLearnedFrom:
     def test_are_not_asked_again_after_an_expert_asked_and_confirmed(self, site, learned, decide, expert):
         prediction = learned("quake", "rockfall", 0.9, 0.97)
         item = services.ask_for_review(event=prediction.event, expert=expert)
-        assert standing(item) == "out-of-fold: rockfall 0.90, suspicion 0.97"
+        assert item.standing == "out-of-fold: rockfall 0.90, suspicion 0.97"
         decide(item, "quake")
         assert fill(site, prediction) == {}
 
@@ -279,11 +278,11 @@ class TestEventsTheModelLearnedFrom:
     def test_of_a_model_without_folds_are_asked_as_before_and_say_so(self, site, learned):
         fill(site, learned("quake", None, said="rockfall"))
         (item,) = selectors.queue_items(site)
-        assert standing(item) == "learned from: rockfall 0.99"
+        assert item.standing == "learned from: rockfall 0.99"
 
     def test_while_test_events_are_judged_by_the_network(self, site, learned, predict, make_event):
         fill(site, learned("quake", None, said="rockfall", split="test"), predict(make_event("noise"), "rockfall"))
-        assert [standing(item) for item in selectors.queue_items(site)] == [
+        assert [item.standing for item in selectors.queue_items(site)] == [
             "held out: rockfall 0.99",
             "not in training: rockfall 0.90",
         ]
