@@ -97,7 +97,7 @@ def _resampled(
     that shifts the record's end by more than a sample, it is said. A new sample counts as recorded where both its
     old neighbours were.
     """
-    ratio = _ratio(from_hz, to_hz)
+    ratio = rate_ratio(from_hz, to_hz)
     if ratio > 1:
         problems.append(f"recorded at {from_hz:g} Hz and resampled to {to_hz:g} Hz; nothing above {from_hz / 2:g} Hz")
     drift = abs(float(ratio) * from_hz / to_hz - 1) * data.shape[-1] / from_hz
@@ -112,7 +112,8 @@ def _resampled(
     return resampled, mask[:, before] & mask[:, after]
 
 
-def _ratio(from_hz: float, to_hz: float) -> Fraction:
+def rate_ratio(from_hz: float, to_hz: float) -> Fraction:
+    """Samples at the new rate for each at the old: the nearest ratio of whole numbers up to 100,000."""
     exact = Fraction(to_hz).limit_denominator(10**6) / Fraction(from_hz).limit_denominator(10**6)
     if exact > 1:  # so that numerator and denominator both stay small
         return 1 / (1 / exact).limit_denominator(LARGEST_RATIO)
