@@ -1,6 +1,6 @@
 """Catalogues as CSV: which event was seen at which station, in which file, when, and what it is called.
 
-One row per event and station. Columns, by their header, in any order; others are ignored:
+One row per event and station. Columns, by their header, in any order; others serve a recipe's filters only:
 
     event_id                  what joins an event's stations
     event_class               its label
@@ -12,13 +12,18 @@ Times are ISO 8601; without an offset they are taken as UTC.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from mlcore.config import Catalogue
 from mlcore.errors import BadConfiguration
+from mlcore.sections import Table
 
+EVERY_ROW = Catalogue()
 REQUIRED = ("event_id", "event_class", "file")
 SPANS = (("starttime", "endtime"), ("onset", "duration_s"), ("trace_start", "trace_end"))
 
@@ -28,54 +33,93 @@ class CatalogueEntry:
     """An event at one station. Without times, the whole of the file is meant."""
 
     event_id: str
-    event_class: str
+    event_class: str  # as the recipe calls it
     file: str
     station: str | None = None  # NET.STA or NET.STA.LOC; None: whatever the file holds
     starttime: datetime | None = None
     endtime: datetime | None = None
+    gives_noise: bool = False  # whether the noise around it is cut
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)  # the whole row
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that could not be used, and why."""
+    """Something that is not used, and why."""
 
     item: str
     reason: str
+    rows: int = 1  # of the catalogue
 
-    def to_dict(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def read_catalogue(path: Path | str) -> tuple[list[CatalogueEntry], list[Skipped]]:
-    """Entries of a catalogue, and the rows that make no sense.
+def read_catalogue(path: Path | str, catalogue: Catalogue = EVERY_ROW) -> tuple[list[CatalogueEntry], list[Skipped]]:
+    """Entries of a catalogue, labelled as a recipe's `catalogue` says, and what it leaves out or makes no sense.
 
     Raises BadConfiguration where the file cannot be read or lacks a column that is needed.
     """
+    entries, skipped, left_out = [], [], Counter[str]()
+    for line, row in enumerate(_rows(path, catalogue), start=2):
+        try:
+            entry = _entry(row)
+        except ValueError as error:
+            skipped.append(Skipped(f"row {line} ({row['event_id'] or 'no event_id'})", str(error)))
+            continue
+        if reason := _unwanted(row, catalogue):
+            left_out[reason] += 1
+            continue
+        label = catalogue.model_class(entry.event_class) or ""
+        noisy = bool(catalogue.noise_class) and _matches(row, catalogue.noise_only)
+        entries.append(replace(entry, event_class=label, gives_noise=noisy))
+    by_recipe = [Skipped(f"{rows} row{'s' * (rows != 1)}", reason, rows) for reason, rows in left_out.items()]
+    return entries, [*skipped, *by_recipe]
+
+
+def _rows(path: Path | str, catalogue: Catalogue) -> list[dict[str, str]]:
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            _require_columns(path, reader.fieldnames or [])
-            rows = [
+            _require_columns(path, reader.fieldnames or [], catalogue)
+            return [
                 {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)} for row in reader
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadConfiguration(f"{path} cannot be read as CSV: {error}. Give a UTF-8 file with a header.") from error
-    entries, skipped = [], []
-    for line, row in enumerate(rows, start=2):
-        try:
-            entries.append(_entry(row))
-        except ValueError as error:
-            skipped.append(Skipped(f"row {line} ({row['event_id'] or 'no event_id'})", str(error)))
-    return entries, skipped
 
 
-def _require_columns(path: Path | str, columns: Sequence[str]) -> None:
+def _require_columns(path: Path | str, columns: Sequence[str], catalogue: Catalogue) -> None:
+    found = f"{path} has columns {', '.join(columns) or '(none)'}"
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise BadConfiguration(
-            f"{path} has columns {', '.join(columns) or '(none)'}, but a catalogue needs {', '.join(REQUIRED)}: "
-            f"{', '.join(missing)} missing. Name the columns in the first line."
+            f"{found}, but a catalogue needs {', '.join(REQUIRED)}: {', '.join(missing)} missing. "
+            "Name the columns in the first line."
         )
+    for setting in ("only", "without", *(["noise_only"] if catalogue.noise_class else [])):
+        absent = [name for name in getattr(catalogue, setting) if name not in columns]
+        if absent:
+            raise BadConfiguration(
+                f"{found}, but the recipe's catalogue.{setting} asks for {', '.join(absent)}. "
+                "Add such a column, or mend the recipe."
+            )
+
+
+def _unwanted(row: Mapping[str, str], catalogue: Catalogue) -> str:
+    """Why a recipe leaves a row out; "" where it does not."""
+    for name, values in catalogue.only.items():
+        if row[name] not in values:
+            return f"{name} is {row[name] or 'empty'}, and the recipe's catalogue.only takes {', '.join(values)}"
+    for name, values in catalogue.without.items():
+        if row[name] in values:
+            return f"{name} is {row[name] or 'empty'}, which the recipe's catalogue.without leaves out"
+    if catalogue.model_class(row["event_class"]) is None:
+        return f"event_class is {row['event_class']}, which the recipe's catalogue.classes counts to no class"
+    return ""
+
+
+def _matches(row: Mapping[str, str], wanted: Table) -> bool:
+    return all(row[name] in values for name, values in wanted.items())
 
 
 def _entry(row: Mapping[str, str]) -> CatalogueEntry:
@@ -87,7 +131,9 @@ def _entry(row: Mapping[str, str]) -> CatalogueEntry:
     if file.is_absolute() or ".." in file.parts:
         raise ValueError(f"file {row['file']!r} leads out of the waveform folder; give a path below it")
     starttime, endtime = _span(row)
-    return CatalogueEntry(row["event_id"], row["event_class"], row["file"], _station(row), starttime, endtime)
+    return CatalogueEntry(
+        row["event_id"], row["event_class"], row["file"], _station(row), starttime, endtime, columns=row
+    )
 
 
 def _station(row: Mapping[str, str]) -> str | None:

@@ -50,6 +50,15 @@ class Catalogue(Section):
         """The class that each catalogue class counts to; empty where each is itself."""
         return {member: name for name, members in self.classes.items() for member in members}
 
+    def model_class(self, label: str) -> str | None:
+        """What a model calls a catalogue's class; None where the recipe counts it to none.
+
+        A class that the table names stands for itself, unless the table counts it to another.
+        """
+        if not self.classes or (self.noise_class and label == self.noise_class):
+            return label
+        return self.class_of.get(label, label if label in self.classes else None)
+
 
 @dataclass(frozen=True)
 class Placement(Section):

@@ -1,30 +1,40 @@
-"""Labelled windows to learn from: cut from catalogued events by one rule, and split by event, never within one."""
+"""Labelled windows to learn from: cut from catalogued events, and from the noise around them, by one rule.
 
-import hashlib
+A unit is what a model is scored on: an event, or the noise around one at all of its stations, whose id is that of the
+event and "/noise". Both are one group: what divides windows never parts them.
+"""
+
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.catalogues import CatalogueEntry, Skipped, read_catalogue
-from mlcore.config import Preprocessing
-from mlcore.errors import BadConfiguration, Cancelled, SeisloopError, UnusableWaveform
+from mlcore.config import Placement, Preprocessing, Recipe
+from mlcore.errors import Cancelled, SeisloopError, UnusableWaveform
+from mlcore.placement import Place, event_place, noise_places
+from mlcore.splits import Side, folds_by_event, group_of, noise_of, split_by_event
 from mlcore.training import Progress, ProgressCallback, StopCallback, never, say_nothing
 from mlcore.waveform import Waveform, preprocess, read
-from mlcore.windows import Window, event_window, normalise
+from mlcore.windows import SPAN, Window, normalise, window_at
 
 __all__ = [
     "CatalogueEntry",
     "EventWindows",
     "LabelledWindow",
+    "Side",
     "Skipped",
+    "folds_by_event",
     "labelled_window",
+    "labelled_windows",
     "load_event_windows",
+    "missing_components",
+    "reach",
     "read_catalogue",
     "require_windows",
     "split_by_event",
@@ -32,12 +42,10 @@ __all__ = [
 
 EDGE_S = 10.0  # read beyond what is needed, so that taper and filter settle outside the window
 
-Side = Literal["train", "validation", "test"]
-
 
 @dataclass(frozen=True, eq=False)
 class LabelledWindow:
-    """An event as one station saw it."""
+    """A unit as one station saw it."""
 
     event_id: str
     station: str
@@ -50,14 +58,16 @@ class LabelledWindow:
 
 @dataclass(frozen=True, eq=False)
 class EventWindows:
-    """n windows of labelled events. An event has one window per station."""
+    """n windows of labelled units. An event has one window per station; its noise may have several."""
 
-    windows: NDArray[np.float32]  # (n, components, samples), normalised
+    windows: NDArray[np.float32]  # (n, components, samples), normalised; 0 where nothing was recorded
     event_ids: tuple[str, ...]
     stations: tuple[str, ...]
     labels: tuple[str, ...]
     surroundings: tuple[NDArray[np.float32], ...] = ()  # of each window; empty where windows do not move
     before: tuple[int, ...] = ()
+    starttimes: tuple[datetime, ...] = ()  # of each window's first sample, UTC
+    recorded: NDArray[np.bool_] | None = None  # (n, components), False where a component has nothing in a window
 
     def __post_init__(self) -> None:
         lengths = {len(self.windows), len(self.event_ids), len(self.stations), len(self.labels)}
@@ -68,6 +78,11 @@ class EventWindows:
 
     def __len__(self) -> int:
         return len(self.windows)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The event of each window, also where it is the noise around one."""
+        return tuple(map(group_of, self.event_ids))
 
     @classmethod
     def stack(cls, items: Sequence[LabelledWindow], preprocessing: Preprocessing) -> "EventWindows":
@@ -81,6 +96,8 @@ class EventWindows:
             labels=tuple(item.label for item in items),
             surroundings=tuple(item.surroundings for item in items),
             before=tuple(item.before for item in items),
+            starttimes=tuple(item.window.starttime for item in items),
+            recorded=np.array([item.window.mask.any(axis=1) for item in items]).reshape(len(items), shape[1]),
         )
 
     def select(self, indices: Iterable[int]) -> "EventWindows":
@@ -93,6 +110,8 @@ class EventWindows:
             labels=tuple(self.labels[i] for i in chosen),
             surroundings=tuple(self.surroundings[i] for i in chosen) if self.surroundings else (),
             before=tuple(self.before[i] for i in chosen) if self.before else (),
+            starttimes=tuple(self.starttimes[i] for i in chosen) if self.starttimes else (),
+            recorded=None if self.recorded is None else self.recorded[chosen],
         )
 
     def moved(self, indices: Sequence[int], shifts: Sequence[int], preprocessing: Preprocessing) -> NDArray[np.float32]:
@@ -120,31 +139,63 @@ def labelled_window(
     endtime: datetime,
     preprocessing: Preprocessing,
     margin_s: float = 0.0,
+    placement: Placement = SPAN,
 ) -> LabelledWindow:
     """The window of an event in a recording as it was read, with up to `margin_s` of real record on either side.
 
     Raises UnusableWaveform where the recording cannot serve.
     """
     prepared = preprocess(waveform, preprocessing)
-    window = event_window(prepared, starttime, endtime, preprocessing)
-    first = prepared.sample_at(window.starttime)
-    end = first + preprocessing.window_samples
-    margin = round(margin_s * preprocessing.sampling_rate_hz)
-    before, after = _room(prepared.mask, first, end, margin)
-    surroundings = prepared.data[:, first - before : end + after].astype(np.float32)
-    return LabelledWindow(event_id, prepared.station_id, label, window, surroundings, before)
+    place = event_place(prepared, starttime, endtime, preprocessing, placement)
+    return _cut(prepared, place, event_id, label, preprocessing, margin_s)
+
+
+def labelled_windows(
+    waveform: Waveform,
+    *,
+    event_id: str,
+    label: str,
+    starttime: datetime,
+    endtime: datetime,
+    recipe: Recipe,
+    gives_noise: bool = False,
+) -> list[LabelledWindow]:
+    """The window of an event in a recording as it was read, then those of the noise around it, by a recipe.
+
+    Each has as much real record on either side as training may move it by. Raises UnusableWaveform where the recording
+    cannot serve for the event; noise that cannot be cut is left out.
+    """
+    preprocessing, placement, margin_s = recipe.preprocessing, recipe.placement, recipe.training.time_shift_s
+    prepared = preprocess(waveform, preprocessing)
+    place = event_place(prepared, starttime, endtime, preprocessing, placement)
+    windows = [_cut(prepared, place, event_id, label, preprocessing, margin_s)]
+    if not gives_noise:
+        return windows
+    for quiet in noise_places(prepared, starttime, place, preprocessing, placement, recipe.catalogue):
+        with suppress(UnusableWaveform):  # a gap
+            name = recipe.catalogue.noise_class
+            windows.append(_cut(prepared, quiet, noise_of(event_id), name, preprocessing, margin_s))
+    return windows
+
+
+def reach(recipe: Recipe) -> tuple[timedelta, timedelta]:
+    """How much record is read before and after an event's span, so that its windows lie where a recipe says."""
+    placement, window_s = recipe.placement, recipe.preprocessing.window_s + recipe.training.time_shift_s
+    sought_s = placement.slack_s + placement.search_s + placement.long_s if placement.rule == "onset" else 0.0
+    quiet_s = placement.slack_s - min(recipe.catalogue.noise_span_s[0], 0.0) if recipe.catalogue.noise_class else 0.0
+    before, after = max(window_s, sought_s, quiet_s), max(window_s, placement.slack_s)
+    return timedelta(seconds=before + EDGE_S), timedelta(seconds=after + EDGE_S)
 
 
 def load_event_windows(
     catalogue: Sequence[CatalogueEntry],
     waveform_dir: Path | str,
-    preprocessing: Preprocessing,
+    recipe: Recipe,
     *,
-    margin_s: float = 0.0,
     progress: ProgressCallback = say_nothing,
     should_stop: StopCallback = never,
 ) -> tuple[EventWindows, list[Skipped]]:
-    """The windows of all entries that can be used, and the others with their reasons.
+    """The windows of all entries that can be used, events and noise, and the entries that cannot, with their reasons.
 
     Raises Cancelled when `should_stop` says so.
     """
@@ -153,11 +204,19 @@ def load_event_windows(
         if should_stop():
             raise Cancelled("Reading the catalogue's waveforms was cancelled.")
         try:
-            items.append(_load(entry, Path(waveform_dir), preprocessing, margin_s))
+            items += _load(entry, Path(waveform_dir), recipe)
         except SeisloopError as error:
             skipped.append(Skipped(f"{entry.event_id} at {entry.station or entry.file}", str(error)))
         progress(Progress("reading waveforms", number / len(catalogue), {}, f"{number} of {len(catalogue)}"))
-    return EventWindows.stack(items, preprocessing), skipped
+    return EventWindows.stack(items, recipe.preprocessing), skipped
+
+
+def missing_components(windows: EventWindows, preprocessing: Preprocessing) -> dict[str, int]:
+    """How many windows have nothing of a component; those that all have are left out."""
+    if windows.recorded is None:
+        return {}
+    counts = (~windows.recorded).sum(axis=0).tolist()
+    return {name: count for name, count in zip(preprocessing.components, counts, strict=True) if count}
 
 
 def require_windows(windows: EventWindows, skipped: Sequence[Skipped]) -> None:
@@ -166,85 +225,54 @@ def require_windows(windows: EventWindows, skipped: Sequence[Skipped]) -> None:
         return
     if not skipped:
         raise UnusableWaveform("There is no event to use: the catalogue has no row for it. Give one with events.")
-    reason, _ = Counter(item.reason for item in skipped).most_common(1)[0]
-    raise UnusableWaveform(f"None of the catalogue's {len(skipped)} rows can be used. The most common reason: {reason}")
+    reasons = Counter[str]()
+    for item in skipped:
+        reasons[item.reason] += item.rows
+    reason, _ = reasons.most_common(1)[0]
+    raise UnusableWaveform(
+        f"None of the catalogue's {reasons.total()} rows can be used. The most common reason: {reason}"
+    )
 
 
-def split_by_event(
-    event_ids: Sequence[str], labels: Sequence[str], shares: tuple[float, float], seed: int
-) -> dict[str, Side]:
-    """The side of each event: stratified by class, all stations of an event together, the same for the same seed.
-
-    An event more, less or relabelled leaves the others where they are, but for one of its class at most that begins or
-    ends to test, and one that begins or ends to validate: so what tested one model still tests the next.
-    `shares` are those of test and validation events. A class with one event trains; one with two trains and tests;
-    one with three or more is on every side whose share is above zero.
-    Raises BadConfiguration where one event carries two labels.
-    """
-    by_class: dict[str, list[str]] = {}
-    for event, label in _label_of_each(event_ids, labels).items():
-        by_class.setdefault(label, []).append(event)
-    sides: dict[str, Side] = {}
-    for label in sorted(by_class):
-        events = sorted(by_class[label], key=lambda event: _place(event, seed))
-        tests, validations = _side_counts(len(events), shares)
-        trains = len(events) - tests - validations
-        for side, count in (("test", tests), ("train", trains), ("validation", validations)):
-            sides |= dict.fromkeys(events[:count], cast(Side, side))
-            events = events[count:]
-    return sides
-
-
-def _place(event: str, seed: int) -> str:
-    """Where an event stands among those of its class: by itself alone, whatever others there are."""
-    return hashlib.sha256(f"{seed}:{event}".encode()).hexdigest()
-
-
-def _side_counts(events: int, shares: tuple[float, float]) -> tuple[int, int]:
-    """How many of a class's events test, and how many validate; at least one is left to train."""
-    tests, validations = (max(round(share * events), 1) if share else 0 for share in shares)
-    tests = min(tests, events - 1)
-    return tests, min(validations, max(events - tests - 1, 0))
-
-
-def _label_of_each(event_ids: Sequence[str], labels: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for event, label in zip(event_ids, labels, strict=True):
-        if found.setdefault(event, label) != label:
-            raise BadConfiguration(
-                f"Event {event} is labelled both {found[event]} and {label}. Give all of its stations one label."
-            )
-    return found
-
-
-def _load(entry: CatalogueEntry, folder: Path, preprocessing: Preprocessing, margin_s: float) -> LabelledWindow:
-    beyond = timedelta(seconds=preprocessing.window_s + margin_s + EDGE_S)
+def _load(entry: CatalogueEntry, folder: Path, recipe: Recipe) -> list[LabelledWindow]:
+    before, after = reach(recipe)
     waveform = read(
         folder / entry.file,
         station=entry.station,
-        starttime=entry.starttime and entry.starttime - beyond,
-        endtime=entry.endtime and entry.endtime + beyond,
-        components=preprocessing.components,
+        starttime=entry.starttime and entry.starttime - before,
+        endtime=entry.endtime and entry.endtime + after,
+        components=recipe.preprocessing.components,
     )
-    return labelled_window(
+    return labelled_windows(
         waveform,
         event_id=entry.event_id,
         label=entry.event_class,
         starttime=entry.starttime or waveform.starttime,
         endtime=entry.endtime or waveform.endtime,
-        preprocessing=preprocessing,
-        margin_s=margin_s,
+        recipe=recipe,
+        gives_noise=entry.gives_noise,
     )
 
 
-def _room(mask: NDArray[np.bool_], first: int, end: int, margin: int) -> tuple[int, int]:
-    """How far, up to `margin`, the window first…end may move either way over unbroken record. mask (components, n)"""
+def _cut(
+    prepared: Waveform, place: Place, event_id: str, label: str, preprocessing: Preprocessing, margin_s: float
+) -> LabelledWindow:
+    window = window_at(prepared, place.start, preprocessing)
+    end = place.start + preprocessing.window_samples
+    before, after = _room(prepared.mask, place, end, round(margin_s * preprocessing.sampling_rate_hz))
+    surroundings = prepared.data[:, place.start - before : end + after].astype(np.float32)
+    return LabelledWindow(event_id, prepared.station_id, label, window, surroundings, before)
+
+
+def _room(mask: NDArray[np.bool_], place: Place, end: int, margin: int) -> tuple[int, int]:
+    """How far, up to `margin`, a window may move either way over unbroken record. mask (components, n)"""
+    first = place.start
     present = mask[mask[:, first:end].any(axis=1)]
     whole = np.asarray(present.all(axis=0))
     if not whole[first:end].all():
         return 0, 0
-    before = whole[max(first - margin, 0) : first][::-1]
-    after = whole[end : end + margin]
+    before = whole[max(first - margin, place.first, 0) : first][::-1]
+    after = whole[end : max(min(end + margin, place.end), end)]
     return _leading(before), _leading(after)
 
 

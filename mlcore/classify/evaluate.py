@@ -90,15 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     classifier = Classifier.from_directory(options.model_dir)
-    entries, unreadable = read_catalogue(options.catalogue)
+    recipe = classifier.recipe
+    entries, unreadable = read_catalogue(options.catalogue, recipe.catalogue)
     seen = {e for e, side in classifier.description.get("splits", {}).items() if side != "test"}
     if options.unseen:
         entries = [entry for entry in entries if entry.event_id not in seen]
         if not entries:
             raise BadConfiguration("Every event of the catalogue trained or validated the model. Give other events.")
-    windows, skipped = load_event_windows(
-        entries, options.waveforms, classifier.recipe.preprocessing, progress=show_progress
-    )
+    windows, skipped = load_event_windows(entries, options.waveforms, recipe, progress=show_progress)
     require_windows(windows, [*unreadable, *skipped])
     report = evaluate_events(classifier, windows)
     report["events_seen_in_training"] = len(seen & set(windows.event_ids))

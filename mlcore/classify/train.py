@@ -211,14 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     recipe = _recipe(options)
-    entries, unreadable = read_catalogue(options.catalogue)
-    windows, skipped = load_event_windows(
-        entries,
-        options.waveforms,
-        recipe.preprocessing,
-        margin_s=recipe.training.time_shift_s,
-        progress=show_progress,
-    )
+    entries, unreadable = read_catalogue(options.catalogue, recipe.catalogue)
+    windows, skipped = load_event_windows(entries, options.waveforms, recipe, progress=show_progress)
     require_windows(windows, [*unreadable, *skipped])
     out = Path(options.out)
     trained = train_classifier(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mlcore.catalogues import read_catalogue
-from mlcore.config import Preprocessing
+from mlcore.config import Preprocessing, Recipe
 from mlcore.datasets import EventWindows, labelled_window, load_event_windows, split_by_event
 from mlcore.errors import BadConfiguration, Cancelled
 from mlcore.waveform import Waveform, write_mseed
@@ -13,6 +13,7 @@ START = datetime(2026, 3, 1, 6, tzinfo=UTC)
 PREPROCESSING = Preprocessing(
     sampling_rate_hz=50.0, band_hz=(1.0, 20.0), window_s=10.0, stft_length=32, stft_hop=16, components=("Z", "N")
 )
+RECIPE = Recipe(preprocessing=PREPROCESSING)
 
 
 def record(seconds=60, station="AAA", seed=0, rate=50.0):
@@ -154,9 +155,7 @@ def test_unusable_entries_are_skipped_with_their_reason_and_the_rest_goes_on(tmp
         )
     )
     fractions = []
-    windows, skipped = load_event_windows(
-        entries, tmp_path, PREPROCESSING, progress=lambda p: fractions.append(p.fraction)
-    )
+    windows, skipped = load_event_windows(entries, tmp_path, RECIPE, progress=lambda p: fractions.append(p.fraction))
     assert (windows.event_ids, windows.labels) == (("a", "f"), ("quake", "noise"))
     assert windows.stations == ("XX.AAA.00", "XX.AAA.00")
     assert windows.windows.shape == (2, 2, 500)
@@ -168,7 +167,7 @@ def test_unusable_entries_are_skipped_with_their_reason_and_the_rest_goes_on(tmp
 def test_reading_can_be_cancelled(tmp_path):
     entries, _ = read_catalogue(catalogue(tmp_path, "event_id,event_class,file\na,quake,a.mseed\n"))
     with pytest.raises(Cancelled):
-        load_event_windows(entries, tmp_path, PREPROCESSING, should_stop=lambda: True)
+        load_event_windows(entries, tmp_path, RECIPE, should_stop=lambda: True)
 
 
 def events(**counts):
