@@ -156,7 +156,7 @@ def make_prediction(make_model, classes):
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data():
     """The folder of real recordings; skips where there is none."""
     if not DATA.is_dir():

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 
 from mlcore.catalogues import read_catalogue
-from mlcore.config import Preprocessing, Recipe
-from mlcore.datasets import EventWindows, labelled_window, load_event_windows, split_by_event
-from mlcore.errors import BadConfiguration, Cancelled
+from mlcore.config import Catalogue, Placement, Preprocessing, Recipe, Training
+from mlcore.datasets import (
+    EventWindows,
+    labelled_window,
+    labelled_windows,
+    load_event_windows,
+    missing_components,
+    reach,
+)
+from mlcore.errors import Cancelled
 from mlcore.waveform import Waveform, write_mseed
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -44,59 +51,6 @@ def catalogue(tmp_path, text):
     path = tmp_path / "catalogue.csv"
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def test_every_way_of_giving_a_span_is_read_and_the_most_precise_wins(tmp_path):
-    path = catalogue(
-        tmp_path,
-        "event_id,event_class,file,network,station,location,starttime,endtime,onset,duration_s,trace_start,trace_end\n"
-        "a,quake,a.mseed,XX,AAA,00,2026-03-01T06:00:10Z,2026-03-01T06:00:20Z,,,2026-03-01T06:00:00Z,2026-03-01T06:01:00Z\n"
-        "b,quake,b.mseed,XX,AAA,,,,2026-03-01T07:00:10+01:00,2.5,2026-03-01T06:00:00Z,2026-03-01T06:01:00Z\n"
-        "c,noise,c.mseed,,,,,,,,2026-03-01T06:00:00,2026-03-01T06:01:00\n"
-        "d,noise,d.mseed,,,,,,,,,\n",
-    )
-    entries, skipped = read_catalogue(path)
-    assert skipped == []
-    assert [(e.starttime, e.endtime) for e in entries] == [
-        (at(10), at(20)),
-        (at(10), at(12.5)),
-        (at(0), at(60)),
-        (None, None),
-    ]
-    assert [e.station for e in entries] == ["XX.AAA.00", "XX.AAA", None, None]
-
-
-def test_a_station_may_be_named_by_its_id_as_in_the_catalogues_that_seisloop_imports(tmp_path):
-    path = tmp_path / "catalogue.csv"
-    path.write_text("event_id,event_class,file,station_id\ne1,quake,a.mseed,XX.AAA.00\ne2,quake,b.mseed,\n")
-    assert [entry.station for entry in read_catalogue(path)[0]] == ["XX.AAA.00", None]
-
-
-def test_rows_that_make_no_sense_are_told_and_the_rest_goes_on(tmp_path):
-    path = catalogue(
-        tmp_path,
-        "event_id,event_class,file,starttime,endtime,onset,duration_s\n"
-        ",quake,a.mseed,,,,\n"
-        "b,quake,../../etc/passwd,,,,\n"
-        "c,quake,/etc/passwd,,,,\n"
-        "d,quake,d.mseed,yesterday,today,,\n"
-        "e,quake,e.mseed,2026-03-01T06:00:10Z,2026-03-01T06:00:00Z,,\n"
-        "f,quake,f.mseed,,,2026-03-01T06:00:10Z,long\n"
-        "g,quake,g.mseed\n",
-    )
-    entries, skipped = read_catalogue(path)
-    assert [e.event_id for e in entries] == ["g"]
-    reasons = ["event_id is empty", "leads out", "leads out", "must be a time", "ends before", "number of seconds"]
-    assert all(reason in s.reason for reason, s in zip(reasons, skipped, strict=True))
-    assert skipped[0].item == "row 2 (no event_id)"
-
-
-@pytest.mark.parametrize("content", [b"event_id,file\n1,a\n", b"", b"\xff\xfe\x00", b"a,b\n\x00"])
-def test_a_file_that_is_no_catalogue_is_refused_with_a_way_out(tmp_path, content):
-    path = tmp_path / "catalogue.csv"
-    path.write_bytes(content)
-    with pytest.raises(BadConfiguration, match=r"Name the columns|Give a UTF-8 file"):
-        read_catalogue(path)
 
 
 def test_a_window_that_does_not_move_is_the_window_of_the_event():
@@ -170,71 +124,74 @@ def test_reading_can_be_cancelled(tmp_path):
         load_event_windows(entries, tmp_path, RECIPE, should_stop=lambda: True)
 
 
-def events(**counts):
-    """Event ids and labels, each event at two stations."""
-    pairs = [(f"{label}{i}", label) for label, n in counts.items() for i in range(n) for _ in range(2)]
-    return [event for event, _ in pairs], [label for _, label in pairs]
-
-
-def test_a_split_holds_every_event_once_in_the_asked_shares_of_every_class():
-    ids, labels = events(quake=100, rockfall=40)
-    sides = split_by_event(ids, labels, (0.2, 0.1), seed=1)
-    assert set(sides) == set(ids)
-    for label, total in (("quake", 100), ("rockfall", 40)):
-        of_class = [side for event, side in sides.items() if event.startswith(label)]
-        assert of_class.count("test") == total * 0.2
-        assert of_class.count("validation") == total * 0.1
-
-
-def test_a_split_depends_on_the_seed_and_not_on_the_order_of_events():
-    ids, labels = events(quake=30, rockfall=30)
-    forwards = split_by_event(ids, labels, (0.2, 0.1), seed=1)
-    assert forwards == split_by_event(ids[::-1], labels[::-1], (0.2, 0.1), seed=1)
-    assert forwards != split_by_event(ids, labels, (0.2, 0.1), seed=2)
-
-
-def exchanged(before, after, side, label):
-    """How many events of a class, there before and after, came to a side or left it."""
-    there = [event for event in before.keys() & after.keys() if event.startswith(label)]
-    return sum((before[event] == side) != (after[event] == side) for event in there)
-
-
-@pytest.mark.parametrize("count", range(3, 60))
-def test_a_new_event_moves_at_most_one_other_to_or_from_a_held_out_side(count):
-    ids, labels = events(quake=count, rockfall=20)
-    before = split_by_event(ids, labels, (0.2, 0.15), seed=3)
-    for name in ("a new one", "another", "2020-03-28 13:00"):
-        after = split_by_event([*ids, name], [*labels, "quake"], (0.2, 0.15), seed=3)
-        for side in ("test", "validation"):
-            assert exchanged(before, after, side, "quake") <= 1
-            assert exchanged(before, after, side, "rockfall") == 0
-
-
-@pytest.mark.parametrize("relabelled", ["quake0", "quake7", "quake19", "quake33"])
-def test_a_relabelled_event_moves_at_most_one_other_of_either_class_to_or_from_a_held_out_side(relabelled):
-    ids, labels = events(quake=40, rockfall=25)
-    before = split_by_event(ids, labels, (0.2, 0.15), seed=3)
-    corrected = ["rockfall" if event == relabelled else label for event, label in zip(ids, labels, strict=True)]
-    after = split_by_event(ids, corrected, (0.2, 0.15), seed=3)
-    del before[relabelled]
-    for side in ("test", "validation"):
-        for label in ("quake", "rockfall"):
-            assert exchanged(before, after, side, label) <= 1
-
-
-@pytest.mark.parametrize(
-    ("count", "expected"),
-    [(1, ["train"]), (2, ["test", "train"]), (3, ["test", "train", "validation"])],
+NOISY = Recipe(
+    catalogue=Catalogue(noise_class="calm", noise_span_s=(3.0, 13.0)),
+    placement=Placement(rule="onset", long_s=10.0, slack_s=100.0),
+    preprocessing=PREPROCESSING,
+    training=Training(time_shift_s=2.0),
 )
-def test_a_rare_class_trains_first_then_tests_then_validates(count, expected):
-    sides = split_by_event(*events(quake=count), (0.2, 0.15), seed=0)
-    assert sorted(sides.values()) == expected
 
 
-def test_a_share_of_zero_holds_nothing_out():
-    assert set(split_by_event(*events(quake=10), (0.0, 0.0), seed=0).values()) == {"train"}
+def windows_of(waveform, recipe=NOISY, gives_noise=True):
+    return labelled_windows(
+        waveform,
+        event_id="e1",
+        label="quake",
+        starttime=at(0),
+        endtime=at(60),
+        recipe=recipe,
+        gives_noise=gives_noise,
+    )
 
 
-def test_an_event_with_two_labels_is_refused():
-    with pytest.raises(BadConfiguration, match="e1 is labelled both quake and noise"):
-        split_by_event(["e1", "e1"], ["quake", "noise"], (0.2, 0.1), seed=0)
+def test_noise_around_an_event_is_a_unit_of_its_own_that_moves_neither_into_the_event_nor_to_the_edge():
+    event, noise = windows_of(record())
+    assert (event.event_id, event.label, noise.event_id, noise.label) == ("e1", "quake", "e1/noise", "calm")
+    assert noise.window.starttime == at(3)
+    assert noise.before == 0  # at the edge that is never used
+    assert noise.surroundings.shape == (2, 500 + 100)
+    close = NOISY.catalogue.from_dict({"noise_class": "calm", "noise_span_s": [12.5, 22.5]})
+    event, noise = windows_of(record(), Recipe(**{**vars(NOISY), "catalogue": close}))
+    gap = round((event.window.starttime - noise.window.starttime).total_seconds() * 50) - 500
+    assert 0 <= gap < 100
+    assert noise.surroundings.shape == (2, 100 + 500 + gap)
+
+
+def test_noise_is_cut_only_where_it_is_asked_for_and_was_recorded():
+    assert len(windows_of(record(), gives_noise=False)) == 1
+    broken = record()
+    broken.mask[:, 4 * 50 : 9 * 50] = False
+    assert [window.event_id for window in windows_of(broken)] == ["e1"]
+
+
+def test_units_of_a_catalogue_know_their_event_their_time_and_what_was_recorded(tmp_path):
+    write_mseed(record(), tmp_path / "both.mseed")
+    alone = record(station="BBB")
+    alone.mask[1] = False
+    write_mseed(alone, tmp_path / "z.mseed")
+    path = catalogue(tmp_path, "event_id,event_class,file\na,quake,both.mseed\nb,quake,z.mseed\n")
+    entries, _ = read_catalogue(path, NOISY.catalogue)
+    windows, skipped = load_event_windows(entries, tmp_path, NOISY)
+    assert not skipped
+    assert windows.event_ids == ("a", "a/noise", "b", "b/noise")
+    assert windows.groups == ("a", "a", "b", "b")
+    assert windows.starttimes[1] == at(3)
+    assert windows.recorded.tolist() == [[True, True], [True, True], [True, False], [True, False]]
+    assert not windows.windows[2:, 1].any()
+    assert missing_components(windows, PREPROCESSING) == {"N": 2}
+    some = windows.select([3, 0])
+    assert (some.groups, some.starttimes[0], some.recorded.tolist()) == (
+        ("b", "a"),
+        at(3),
+        [[True, False], [True, True]],
+    )
+    assert missing_components(windows.select([0]), PREPROCESSING) == {}
+
+
+def test_as_much_is_read_around_an_event_as_its_window_its_onset_and_its_noise_need():
+    seconds = [time.total_seconds() for time in reach(RECIPE)]
+    assert seconds == [10 + 2 + 10, 10 + 2 + 10]  # window, shift, settling
+    seconds = [time.total_seconds() for time in reach(NOISY)]
+    assert seconds == [100 + 40 + 10 + 10, 100 + 10]
+    before = Recipe(preprocessing=PREPROCESSING, catalogue=Catalogue(noise_class="calm", noise_span_s=(-60, -40)))
+    assert reach(before)[0].total_seconds() == 60 + 10
