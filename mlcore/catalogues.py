@@ -54,15 +54,19 @@ class Skipped:
         return asdict(self)
 
 
-def read_catalogue(path: Path | str, catalogue: Catalogue = EVERY_ROW) -> tuple[list[CatalogueEntry], list[Skipped]]:
+def read_catalogue(
+    path: Path | str, catalogue: Catalogue = EVERY_ROW, *, files: bool = True
+) -> tuple[list[CatalogueEntry], list[Skipped]]:
     """Entries of a catalogue, labelled as a recipe's `catalogue` says, and what it leaves out or makes no sense.
 
+    Without `files`, rows need not name any: for those who only compare times and classes.
     Raises BadConfiguration where the file cannot be read or lacks a column that is needed.
     """
     entries, skipped, left_out = [], [], Counter[str]()
-    for line, row in enumerate(_rows(path, catalogue), start=2):
+    required = REQUIRED if files else REQUIRED[:2]
+    for line, row in enumerate(_rows(path, catalogue, required), start=2):
         try:
-            entry = _entry(row)
+            entry = _entry(row, required)
         except ValueError as error:
             skipped.append(Skipped(f"row {line} ({row['event_id'] or 'no event_id'})", str(error)))
             continue
@@ -76,11 +80,11 @@ def read_catalogue(path: Path | str, catalogue: Catalogue = EVERY_ROW) -> tuple[
     return entries, [*skipped, *by_recipe]
 
 
-def _rows(path: Path | str, catalogue: Catalogue) -> list[dict[str, str]]:
+def _rows(path: Path | str, catalogue: Catalogue, required: Sequence[str]) -> list[dict[str, str]]:
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            _require_columns(path, reader.fieldnames or [], catalogue)
+            _require_columns(path, reader.fieldnames or [], catalogue, required)
             return [
                 {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)} for row in reader
             ]
@@ -88,12 +92,12 @@ def _rows(path: Path | str, catalogue: Catalogue) -> list[dict[str, str]]:
         raise BadConfiguration(f"{path} cannot be read as CSV: {error}. Give a UTF-8 file with a header.") from error
 
 
-def _require_columns(path: Path | str, columns: Sequence[str], catalogue: Catalogue) -> None:
+def _require_columns(path: Path | str, columns: Sequence[str], catalogue: Catalogue, required: Sequence[str]) -> None:
     found = f"{path} has columns {', '.join(columns) or '(none)'}"
-    missing = [name for name in REQUIRED if name not in columns]
+    missing = [name for name in required if name not in columns]
     if missing:
         raise BadConfiguration(
-            f"{found}, but a catalogue needs {', '.join(REQUIRED)}: {', '.join(missing)} missing. "
+            f"{found}, but a catalogue needs {', '.join(required)}: {', '.join(missing)} missing. "
             "Name the columns in the first line."
         )
     for setting in ("only", "without", *(["noise_only"] if catalogue.noise_class else [])):
@@ -122,18 +126,17 @@ def _matches(row: Mapping[str, str], wanted: Table) -> bool:
     return all(row[name] in values for name, values in wanted.items())
 
 
-def _entry(row: Mapping[str, str]) -> CatalogueEntry:
+def _entry(row: Mapping[str, str], required: Sequence[str]) -> CatalogueEntry:
     """Raises ValueError saying what is wrong with the row."""
-    for name in REQUIRED:
+    for name in required:
         if not row[name]:
-            raise ValueError(f"{name} is empty; every row needs {', '.join(REQUIRED)}")
-    file = PurePosixPath(row["file"])
+            raise ValueError(f"{name} is empty; every row needs {', '.join(required)}")
+    path = row.get("file", "")
+    file = PurePosixPath(path)
     if file.is_absolute() or ".." in file.parts:
-        raise ValueError(f"file {row['file']!r} leads out of the waveform folder; give a path below it")
+        raise ValueError(f"file {path!r} leads out of the waveform folder; give a path below it")
     starttime, endtime = _span(row)
-    return CatalogueEntry(
-        row["event_id"], row["event_class"], row["file"], _station(row), starttime, endtime, columns=row
-    )
+    return CatalogueEntry(row["event_id"], row["event_class"], path, _station(row), starttime, endtime, columns=row)
 
 
 def _station(row: Mapping[str, str]) -> str | None:
