@@ -1,4 +1,7 @@
-"""How well a classifier does on labelled events. The unit is the event: its stations' probabilities are averaged.
+"""How well a classifier does on labelled units: its stations' probabilities are averaged.
+
+A unit is an event, or the noise around one where the model's recipe cuts it. The catalogue is read as that recipe says:
+its classes are the model's, and rows that it leaves out are said.
 
 python -m mlcore.classify.evaluate MODEL_DIR --catalogue CSV --waveforms DIR [--unseen] [--predictions]
 """
@@ -13,14 +16,15 @@ from numpy.typing import NDArray
 
 from mlcore.classify.command import print_json, run, show_progress
 from mlcore.classify.predict import Classifier, combine_stations
-from mlcore.datasets import EventWindows, load_event_windows, read_catalogue, require_windows
+from mlcore.datasets import EventWindows, load_event_windows, missing_components, read_catalogue, require_windows
 from mlcore.errors import BadConfiguration
-from mlcore.metrics import classification_report
+from mlcore.metrics import classification_report, reliability
+from mlcore.splits import group_of
 
 
 @dataclass(frozen=True)
 class EventPrediction:
-    """What a classifier says of one event, all stations together."""
+    """What a classifier says of one unit, all stations together."""
 
     event_id: str
     label: str
@@ -40,7 +44,7 @@ class EventPrediction:
 
 
 def predict_events(classifier: Classifier, windows: EventWindows) -> list[EventPrediction]:
-    """One prediction per event, in the order in which events first appear."""
+    """One prediction per unit, in the order in which units first appear."""
     probabilities = classifier.predict(windows.windows).probabilities
     rows: dict[str, list[int]] = {}
     for row, event in enumerate(windows.event_ids):
@@ -49,9 +53,9 @@ def predict_events(classifier: Classifier, windows: EventWindows) -> list[EventP
 
 
 def evaluate_events(classifier: Classifier, windows: EventWindows) -> dict[str, Any]:
-    """The figures of `classification_report` per event, with the number of events and windows.
+    """The figures of `classification_report` and `reliability` per unit, with the number of units and windows.
 
-    Events whose label the model does not know are counted under `unknown_labels` and left out.
+    Units whose label the model does not know are counted under `unknown_labels` and left out.
     """
     known = [i for i, label in enumerate(windows.labels) if label in classifier.classes]
     unknown = [windows.labels[i] for i in range(len(windows)) if windows.labels[i] not in classifier.classes]
@@ -61,10 +65,19 @@ def evaluate_events(classifier: Classifier, windows: EventWindows) -> dict[str, 
 def report_on(
     predictions: Sequence[EventPrediction], classes: Sequence[str], windows: int, unknown: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The report of some events' predictions."""
+    """The report of some units' predictions. `events` are the units that are not the noise around one."""
     report = classification_report([p.label for p in predictions], [p.predicted for p in predictions], classes)
-    counts = {"events": len(predictions), "windows": windows}
-    return {**counts, **report, "unknown_labels": {label: unknown.count(label) for label in sorted(set(unknown))}}
+    events = sum(p.event_id == group_of(p.event_id) for p in predictions)
+    probabilities = np.array([[p.probabilities[name] for name in classes] for p in predictions])
+    targets = [list(classes).index(p.label) for p in predictions]
+    return {
+        "events": events,
+        "units": len(predictions),
+        "windows": windows,
+        **report,
+        "reliability": reliability(probabilities.reshape(len(predictions), len(classes)), targets),
+        "unknown_labels": {label: unknown.count(label) for label in sorted(set(unknown))},
+    }
 
 
 def _prediction(
@@ -86,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--catalogue", required=True, help="CSV; columns as mlcore.catalogues says")
     parser.add_argument("--waveforms", required=True, help="the folder that the catalogue's file column starts from")
     parser.add_argument("--unseen", action="store_true", help="only events that did not train or validate the model")
-    parser.add_argument("--predictions", action="store_true", help="add every event's prediction")
+    parser.add_argument("--predictions", action="store_true", help="add every unit's prediction")
     options = parser.parse_args(arguments)
 
     classifier = Classifier.from_directory(options.model_dir)
@@ -100,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     windows, skipped = load_event_windows(entries, options.waveforms, recipe, progress=show_progress)
     require_windows(windows, [*unreadable, *skipped])
     report = evaluate_events(classifier, windows)
-    report["events_seen_in_training"] = len(seen & set(windows.event_ids))
+    report["events_seen_in_training"] = len(seen & set(windows.groups))
+    report["windows_without_component"] = missing_components(windows, recipe.preprocessing)
     report["skipped"] = [item.to_dict() for item in [*unreadable, *skipped]]
     if options.predictions:
         report["predictions"] = [p.to_dict() for p in predict_events(classifier, windows)]

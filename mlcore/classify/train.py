@@ -22,7 +22,15 @@ from mlcore.classify.losses import class_weights, weighted_cross_entropy
 from mlcore.classify.model import STFTClassifier
 from mlcore.classify.predict import Classifier, channels_last, network_inputs
 from mlcore.config import Recipe
-from mlcore.datasets import EventWindows, Side, load_event_windows, read_catalogue, require_windows, split_by_event
+from mlcore.datasets import (
+    EventWindows,
+    Side,
+    load_event_windows,
+    missing_components,
+    read_catalogue,
+    require_windows,
+    split_by_event,
+)
 from mlcore.errors import BadConfiguration
 from mlcore.training import Progress, ProgressCallback, StopCallback, TensorExamples, fit, never, say_nothing
 
@@ -138,7 +146,8 @@ def _augmented(windows: EventWindows, fixed: TensorExamples, recipe: Recipe) -> 
 
 def _split(windows: EventWindows, recipe: Recipe) -> dict[str, Side]:
     shares = (recipe.training.test_share, recipe.training.validation_share)
-    return split_by_event(windows.event_ids, windows.labels, shares, recipe.training.seed)
+    times = windows.starttimes if recipe.training.split == "time" else None
+    return split_by_event(windows.event_ids, windows.labels, shares, recipe.training.seed, times)
 
 
 def _part(windows: EventWindows, splits: Mapping[str, Side], side: str) -> EventWindows:
@@ -226,6 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     save_model(out, trained.model, trained.description)
     (out / "training.safetensors").unlink()
     shown: dict[str, Any] = {key: trained.description[key] for key in ("classes", "events", "metrics", "notes")}
+    shown["windows_without_component"] = missing_components(windows, recipe.preprocessing)
     print_json({"model": str(out), **shown, "skipped": [item.to_dict() for item in [*unreadable, *skipped]]})
 
 

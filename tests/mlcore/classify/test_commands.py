@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from mlcore.checkpoint import save_model
+from mlcore.classify import evaluate, train
 from mlcore.classify.detect import detect, scan
 from mlcore.classify.predict import Classifier
 from mlcore.classify.train import train_classifier
-from mlcore.config import Recipe
 from mlcore.errors import Cancelled, UnusableWaveform
 from mlcore.waveform import write_mseed
 
@@ -117,6 +117,67 @@ def test_the_commands_train_evaluate_and_predict_from_files_to_json(slope, tmp_p
     assert [Path(s["item"]).name for s in answer["skipped"]] == ["recipe.toml"]
 
 
+MAPPED = (
+    TOML
+    + """
+[catalogue]
+noise_class = "noise"
+noise_span_s = [0.0, 10.0]
+[catalogue.classes]
+tremor = ["quake"]
+fall = ["rockfall"]
+[catalogue.without]
+event_id = ["e0", "e1"]
+[placement]
+rule = "onset"
+edge_s = 0.0
+long_s = 10.0
+before_s = 0.0
+"""
+)
+
+
+@pytest.fixture
+def told(capsys):
+    """What a command says as JSON, run in this process."""
+
+    def call(main, *arguments):
+        main([str(argument) for argument in arguments])
+        return json.loads(capsys.readouterr().out)
+
+    return call
+
+
+def test_a_model_maps_the_classes_of_a_catalogue_and_cuts_its_noise_by_its_own_recipe(slope, tmp_path, told):
+    (tmp_path / "recipe.toml").write_text(MAPPED)
+    catalogue = ("--catalogue", slope / "catalogue.csv", "--waveforms", slope)
+    recipe = ("--recipe", tmp_path / "recipe.toml", "--epochs", 1)
+    trained = told(train.main, *catalogue, *recipe, "--out", tmp_path / "model")
+    assert trained["classes"] == ["fall", "noise", "tremor"]
+    report = told(evaluate.main, tmp_path / "model", *catalogue, "--predictions")
+    units = {p["event_id"]: p["label"] for p in report["predictions"]}
+    assert {units[event] for event in units if event.endswith("/noise")} == {"noise"}
+    events = {event: label for event, label in units.items() if not event.endswith("/noise")}
+    assert events == {f"e{n}": ("tremor", "fall")[n % 2] for n in range(2, 20)}
+    assert (report["events"], report["units"]) == (18, len(units))
+    assert report["reliability"]["count"] == len(units)
+    assert report["events_seen_in_training"] == 18 - trained["metrics"]["events"]
+    for said in (trained, report):
+        left_out = [s["rows"] for s in said["skipped"] if "catalogue.without leaves out" in s["reason"]]
+        assert left_out == [1, 1]
+
+
+def test_a_component_that_stations_lack_is_reported(slope, tmp_path, told):
+    (tmp_path / "recipe.toml").write_text(TOML.replace('["Z", "N"]', '["Z", "N", "E"]'))
+    catalogue = ("--catalogue", slope / "catalogue.csv", "--waveforms", slope)
+    recipe = ("--recipe", tmp_path / "recipe.toml", "--epochs", 1)
+    for said in (
+        told(train.main, *catalogue, *recipe, "--out", tmp_path / "model"),
+        told(evaluate.main, tmp_path / "model", *catalogue),
+    ):
+        assert said["windows_without_component"] == {"E": 20}
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -146,11 +207,6 @@ def test_a_catalogue_of_which_nothing_can_be_used_is_an_error_with_the_most_comm
         assert (result.returncode, result.stdout) == (1, "")
         assert "error: None of the catalogue's 3 rows can be used. The most common reason: " in result.stderr
         assert "gone.mseed" in result.stderr
-
-
-def test_the_recipes_that_ship_are_valid_and_jiangs_is_the_default():
-    assert Recipe.from_toml(RECIPES / "jiang2024.toml") == Recipe()
-    assert Recipe.from_toml(RECIPES / "mass_movements.toml").preprocessing.components == ("Z",)
 
 
 def test_a_scan_finds_the_events_of_a_record_where_they_are(classifier):
@@ -202,7 +258,9 @@ def test_real_mass_movements_train_and_evaluate_as_they_are(real_data, tmp_path)
     assert json.loads(trained.stdout)["skipped"] == []
     report = json.loads(run("evaluate", tmp_path / "model", *data, "--predictions").stdout)
     expected = {row["event_id"] for row in csv.DictReader((tmp_path / "some.csv").open())}
-    assert {p["event_id"] for p in report["predictions"]} == expected
+    assert {p["event_id"].removesuffix("/noise") for p in report["predictions"]} == expected
+    assert report["events"] == len(expected) < report["units"]
+    assert report["classes"] == ["earthquake", "explosion", "mass_movement", "noise"]
 
 
 @pytest.mark.real_data
