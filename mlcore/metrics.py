@@ -90,6 +90,26 @@ def _bin(confidence: NDArray[np.float64], right: NDArray[np.bool_], edges: NDArr
     }
 
 
+def ranking_report(scores: ArrayLike, wrong: ArrayLike) -> dict[str, float]:
+    """How well scores put the wrong labels first. scores (n,), larger is more suspicious; wrong (n,) True or False
+
+    `average_precision` as scikit-learn defines it for scores without ties; `precision`: share of wrong ones among as
+    many first as there are; `reviewed`: how many must be looked at to find 90 % of them, as a multiple of their number.
+    All 0 where no label is wrong.
+    """
+    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
+    hits = np.asarray(wrong, dtype=bool)[order]
+    planted, found = int(hits.sum()), hits.cumsum()
+    if not planted:
+        return {"average_precision": 0.0, "precision": 0.0, "reviewed": 0.0}
+    precision = found / np.arange(1, len(hits) + 1)
+    return {
+        "average_precision": float(precision[hits].mean()),
+        "precision": float(precision[planted - 1]),
+        "reviewed": float(np.searchsorted(found, np.ceil(0.9 * planted)) + 1) / planted,
+    }
+
+
 @dataclass(frozen=True)
 class Correction:
     """So many events of one label, predicted alike, that an expert gave another label or removed."""

@@ -1,13 +1,20 @@
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+)
 
 from mlcore.metrics import (
     Correction,
     apply_corrections,
     classification_report,
     corrections_between,
+    ranking_report,
     reliability,
     report_from_confusion,
 )
@@ -131,3 +138,25 @@ def test_the_reliability_diagram_agrees_with_scikit_learn_and_its_error_with_a_l
 def test_reliability_of_no_predictions_is_zeros_not_nan():
     found = reliability(np.zeros((0, 3)), [])
     assert (found["bins"], found["expected_calibration_error"], found["accuracy"]) == ([], 0.0, 0.0)
+
+
+def test_the_report_of_a_ranking_agrees_with_scikit_learn_and_with_counting():
+    rng = np.random.default_rng(5)
+    wrong = rng.random(200) < 0.1
+    scores = rng.random(200) + 0.5 * wrong
+    found = ranking_report(scores, wrong)
+    assert found["average_precision"] == pytest.approx(average_precision_score(wrong, scores))
+    first = sorted(range(200), key=lambda i: -scores[i])
+    planted = sum(wrong)
+    assert found["precision"] == pytest.approx(sum(wrong[i] for i in first[:planted]) / planted)
+    looked = next(n for n in range(1, 201) if sum(wrong[i] for i in first[:n]) >= 0.9 * planted)
+    assert found["reviewed"] == pytest.approx(looked / planted)
+
+
+def test_a_perfect_ranking_finds_nine_tenths_after_nine_tenths():
+    assert ranking_report(np.arange(100), np.arange(100) >= 80) == {
+        "average_precision": 1.0,
+        "precision": 1.0,
+        "reviewed": 0.9,
+    }
+    assert ranking_report([1.0, 2.0], [False, False])["average_precision"] == 0.0
