@@ -1,34 +1,25 @@
-"""The command line of `predict`: files in; for each station's recording its class and its detections out."""
+"""The command line of `predict`: files in; for each station's recordings their class and their detections out."""
 
 import argparse
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from mlcore.archive import Archive, Span
 from mlcore.catalogues import Skipped
 from mlcore.classify.command import print_json, show_progress
-from mlcore.classify.detect import scan
-from mlcore.classify.postprocess import detections
+from mlcore.classify.detect import Done, detect
+from mlcore.classify.pieces import Piece
 from mlcore.classify.predict import Classifier
+from mlcore.config import Preprocessing
 from mlcore.errors import SeisloopError, UnusableWaveform
-from mlcore.traces import TraceHeader, Waveform, iso
-from mlcore.waveform import preprocess, read
-from mlcore.waveform import scan as scan_file
-from mlcore.windows import event_window
-
-TOGETHER = timedelta(seconds=60)  # files of one station closer than this are one recording
-
-
-@dataclass
-class Recording:
-    """What belongs together: one station's files that follow or overlap each other in time."""
-
-    station: str
-    starttime: datetime
-    endtime: datetime
-    paths: list[Path] = field(default_factory=list)
+from mlcore.traces import Waveform, iso
+from mlcore.training import Progress
+from mlcore.windows import Window, window_at
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,57 +29,81 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     classifier = Classifier.from_directory(options.model_dir)
-    recordings, skipped = group(options.files)
+    archive = Archive.of(options.files)
+    skipped = [Skipped(path, why) for path, why in archive.unreadable.items()]
     results = []
-    for recording in recordings:
-        try:
-            results.append(_result(recording, classifier))
-        except SeisloopError as error:
-            skipped.append(Skipped(f"{recording.station} in {', '.join(map(str, recording.paths))}", str(error)))
+    for station in archive.stations:
+        for span in archive.spans(station):
+            files = ", ".join(map(str, archive.files(station, *span)))
+            try:
+                results.append(_result(archive, station, span, classifier))
+            except SeisloopError as error:
+                skipped.append(Skipped(f"{station} in {files}", str(error)))
     print_json({"model": classifier.checksum, "recordings": results, "skipped": [s.to_dict() for s in skipped]})
     if not results:
         raise UnusableWaveform(f"None of the {len(options.files)} files could be classified; see `skipped`.")
 
 
-def group(paths: Iterable[Path]) -> tuple[list[Recording], list[Skipped]]:
-    """The recordings in files, a component each or all in one; and the files that cannot be read."""
-    headers: list[tuple[TraceHeader, Path]] = []
-    skipped = []
-    for path in paths:
-        try:
-            headers += [(header, path) for header in scan_file(path)]
-        except SeisloopError as error:
-            skipped.append(Skipped(str(path), str(error)))
-    recordings: list[Recording] = []
-    for header, path in sorted(headers, key=lambda pair: (pair[0].station_id, pair[0].starttime)):
-        last = recordings[-1] if recordings else None
-        if last is None or last.station != header.station_id or header.starttime - last.endtime > TOGETHER:
-            last = Recording(header.station_id, header.starttime, header.endtime)
-            recordings.append(last)
-        last.endtime = max(last.endtime, header.endtime)
-        if path not in last.paths:
-            last.paths.append(path)
-    return recordings, skipped
+@dataclass
+class Strongest:
+    """The most energetic window of a record: what stands for it where it is one event."""
+
+    preprocessing: Preprocessing
+    energy: float = -1.0
+    window: Window | None = None
+    problems: tuple[str, ...] = ()
+
+    def see(self, piece: Piece) -> None:
+        """Look at a piece's windows too."""
+        waveform, p = piece.waveform, self.preprocessing
+        if waveform is None:
+            return
+        self.problems = tuple(dict.fromkeys((*self.problems, *waveform.problems)))
+        sums = np.concatenate([[0.0], np.cumsum((waveform.data**2).sum(axis=0))])
+        starts = np.arange(0, waveform.samples - p.window_samples + 1, p.step_samples)
+        energies = sums[starts + p.window_samples] - sums[starts]
+        # a window that was hardly recorded cannot stand for anything
+        for row in np.argsort(-energies, kind="stable"):
+            if energies[row] <= self.energy:
+                return
+            try:
+                self.window = window_at(waveform, int(starts[row]), p)
+            except UnusableWaveform:
+                continue
+            self.energy = float(energies[row])
+            return
 
 
-def _result(recording: Recording, classifier: Classifier) -> dict[str, Any]:
+def _result(archive: Archive, station: str, span: Span, classifier: Classifier) -> dict[str, Any]:
     """Raises SeisloopError where the recording cannot serve."""
-    waveform = read(
-        recording.paths,
-        station=recording.station,
-        starttime=recording.starttime,
-        endtime=recording.endtime + timedelta(seconds=1),  # the end is exclusive
-        components=classifier.recipe.preprocessing.components,
-    )
-    scanned = scan(waveform, classifier, progress=show_progress)
-    found = detections(scanned.starttimes, scanned.probabilities, classifier.classes, classifier.recipe)
+    strongest = Strongest(classifier.recipe.preprocessing)
+    pieces: list[Done] = []
+
+    def watch(done: Done) -> None:
+        pieces.append(done)
+        share = (done.end - span[0]) / (span[1] - span[0])
+        show_progress(Progress("scanning", min(share, 1.0), {}, f"{station} until {iso(done.end)}"))
+
+    def read(start: datetime, end: datetime) -> Waveform:
+        return archive.read(station, start, end, classifier.recipe.preprocessing.components)
+
+    found = list(detect(read, span, classifier, watch=watch, see=strongest.see))
+    problems = [done.problem for done in pieces if done.problem]
+    if strongest.window is None:
+        seconds = (span[1] - span[0]).total_seconds()
+        raise UnusableWaveform(
+            problems[0]
+            if problems
+            else f"{station} has {seconds:.2f} s, but a scan needs at least one window of "
+            f"{classifier.recipe.preprocessing.window_s:g} s. Give more of the recording."
+        )
     return {
-        "station": waveform.station_id,
-        "files": [str(path) for path in recording.paths],
-        "starttime": iso(waveform.starttime),
-        "endtime": iso(waveform.endtime),
-        "problems": list(waveform.problems),
-        "strongest_window": _strongest_window(waveform, classifier),
+        "station": station,
+        "files": [str(path) for path in archive.files(station, *span)],
+        "starttime": iso(span[0]),
+        "endtime": iso(span[1]),
+        "problems": [*strongest.problems, *problems],
+        "strongest_window": _class_of(strongest.window, classifier),
         "detections": [
             {
                 "starttime": iso(one.starttime),
@@ -101,10 +116,7 @@ def _result(recording: Recording, classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def _strongest_window(waveform: Waveform, classifier: Classifier) -> dict[str, Any]:
-    """The classification of the recording as one event: of its most energetic window."""
-    preprocessing = classifier.recipe.preprocessing
-    window = event_window(preprocess(waveform, preprocessing), waveform.starttime, waveform.endtime, preprocessing)
+def _class_of(window: Window, classifier: Classifier) -> dict[str, Any]:
     (probabilities,) = classifier.predict(window.data[None]).probabilities
     return {
         "starttime": iso(window.starttime),
