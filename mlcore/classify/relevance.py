@@ -7,7 +7,8 @@ Jiang et al. 2024, section 4.5, Eq. 1:
 The sum in the denominator holds the bias. So what arrives at neuron k is shared between its inputs (the map), its bias
 b_k / (z_k ± ε) · R_k, and ε itself ±ε / (z_k ± ε) · R_k. Here all three are computed, and their sum must be the logit.
 ε takes the sign of z_k, as in Bach et al. 2015. Convolutions, linear layers and average pooling follow the rule;
-activations pass relevance on; maximum pooling gives it to the winner.
+activations pass relevance on; maximum pooling gives it to the winner. Attributes that enter beside the map get their
+relevance by the same rule.
 """
 
 import copy
@@ -18,11 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mlcore.classify.epsilon import EPSILON, Guard, Ledger, composite
+from mlcore.classify.float64 import quick_convolutions
 from mlcore.classify.predict import Classifier
-from mlcore.classify.zennit_compat import Activation, AvgPool, Convolution, Epsilon, LayerMapComposite, Linear, Pass
 
-EPSILON = 1e-6
-BATCH = 32  # larger ones are slower
+__all__ = ["EPSILON", "Relevance", "explain", "relevance_of"]
+
+BATCH = 8  # windows; what is unfolded of more leaves the caches
 
 Floats = NDArray[np.float64]
 
@@ -32,104 +35,82 @@ class Relevance:
     """Maps of n windows for t classes each, in float64, and the account that checks them."""
 
     maps: Floats  # (n, t, channels, freq, time); their sum is what the input contributed to the logit
+    attributes: Floats  # (n, t, a), what each attribute beside the map contributed; a is 0 where the network takes none
     logits: Floats  # (n, t), what is explained
     biases: Floats  # (n, t), what the biases took
     stabiliser: Floats  # (n, t), what ε took; about 1e-6 of the logit
 
     @property
     def error(self) -> Floats:
-        """|logit − (map + biases + ε)|: zero but for rounding. → (n, t)"""
-        accounted: Floats = self.maps.sum(axis=(2, 3, 4)) + self.biases + self.stabiliser
+        """|logit − (map + attributes + biases + ε)|: zero but for rounding. → (n, t)"""
+        accounted: Floats = self.maps.sum(axis=(2, 3, 4)) + self.attributes.sum(axis=2) + self.biases + self.stabiliser
         return np.abs(self.logits - accounted)
 
+    def against(self, first: int, second: int) -> "Relevance":
+        """Why class `first` of the t and not `second`: maps (n, 1, …) of the difference of their logits.
 
-def explain(classifier: Classifier, windows: NDArray[np.floating], targets: NDArray[np.integer]) -> Relevance:
+        LRP-ε is linear in its seed, so the difference of two maps is the map of the difference, at no cost.
+        """
+        parts = (self.maps, self.attributes, self.logits, self.biases, self.stabiliser)
+        return Relevance(*(part[:, first : first + 1] - part[:, second : second + 1] for part in parts))
+
+
+def explain(
+    classifier: Classifier,
+    windows: NDArray[np.floating],
+    targets: NDArray[np.integer],
+    attributes: NDArray[np.floating] | None = None,
+) -> Relevance:
     """LRP-ε maps of normalised windows (n, components, samples) for class indices `targets` (n, t).
 
-    Safe to call from several threads at once: each call hooks its own copy of the network, in float64, for float32
-    maps of single events may be wrong by several percent.
+    `attributes` (n, a) are what a network with attributes is given beside the windows. Safe to call from several
+    threads at once: each call hooks its own copy of the network, in float64, for float32 maps of single events may be
+    wrong by several percent. Raises BadConfiguration for a network with a layer that LRP-ε has no rule for.
     """
     targets = np.asarray(targets)
     if targets.ndim != 2 or len(targets) != len(windows):
         raise ValueError(
             f"targets has shape {targets.shape}, but must be ({len(windows)} windows, classes to explain)."
         )
-    network = copy.deepcopy(classifier.model).double().eval()
-    pieces = [
-        relevance_of(
-            network, classifier.inputs(windows[i : i + BATCH]).double(), torch.as_tensor(targets[i : i + BATCH])
-        )
-        for i in range(0, len(windows), BATCH)
-    ]
-    maps, logits, biases, stabiliser = (torch.cat(parts).numpy() for parts in zip(*pieces, strict=True))
-    return Relevance(maps, logits, biases, stabiliser)
+    network = double_copy(classifier.model)
+    beside = torch.zeros(len(windows), 0) if attributes is None else torch.as_tensor(attributes)
+    pieces = []
+    for rows in (slice(i, i + BATCH) for i in range(0, len(windows), BATCH)):
+        inputs = classifier.inputs(windows[rows])
+        pieces.append(relevance_of(network, inputs, torch.as_tensor(targets[rows]), beside[rows]))
+    return Relevance(*(torch.cat(parts).numpy() for parts in zip(*pieces, strict=True)))
 
 
-def relevance_of(network: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Maps (n, t, …), logits, biases' and ε's shares (n, t) of inputs (n, …) for class indices targets (n, t).
+def double_copy(model: nn.Module) -> nn.Module:
+    """The network in float64, laid out as the CPU's float64 convolutions like it, for one thread to hook."""
+    network = copy.deepcopy(model).double().eval().requires_grad_(False)
+    return quick_convolutions(network.to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
 
-    One forward pass, one backward pass a target. Hooks `network` while it works: never share it between threads.
+
+def relevance_of(
+    network: nn.Module, inputs: Tensor, targets: Tensor, attributes: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """A `Relevance`'s fields, as tensors, of inputs (n, …) and attributes (n, a) for class indices targets (n, t).
+
+    One forward pass, one backward pass a target. Hooks `network` (float64) while it works: never share it between
+    threads.
     """
-    inputs = inputs.detach().requires_grad_()
-    ledger = Ledger()
-    with torch.enable_grad(), ledger.watch(network), composite().context(network):
-        outputs = network(inputs)
-        maps = []
+    given = [inputs.detach().double().contiguous().requires_grad_()]
+    if attributes is not None and attributes.shape[1]:
+        given.append(attributes.detach().double().requires_grad_())
+    ledger, found = Ledger(), []
+    with torch.enable_grad(), composite(network, ledger).context(network), Guard(network) as guard:
+        outputs = network(*given)
+        guard.check(outputs)
         for column in targets.T:
-            one_hot = torch.nn.functional.one_hot(column, outputs.shape[1])
             ledger.open_column(len(inputs))
-            (relevance,) = torch.autograd.grad(outputs, inputs, outputs.detach() * one_hot, retain_graph=True)
-            maps.append(relevance.detach())
-    logits = outputs.detach().gather(1, targets)
-    return torch.stack(maps, dim=1), logits, torch.stack(ledger.biases, 1), torch.stack(ledger.stabiliser, 1)
-
-
-def composite() -> LayerMapComposite:
-    """Pure LRP-ε in zennit's terms; layers without a rule (maximum pooling, flatten, dropout) follow their gradient."""
-    rules = [
-        (Activation, Pass()),
-        (Convolution, Epsilon(EPSILON)),
-        (Linear, Epsilon(EPSILON)),
-        (AvgPool, Epsilon(EPSILON)),
-    ]
-    return LayerMapComposite(layer_map=rules)
-
-
-class Ledger:
-    """Books what biases and ε take from each layer's relevance, from Eq. 1 and not from what the map leaves over."""
-
-    def __init__(self) -> None:
-        self.biases: list[Tensor] = []
-        self.stabiliser: list[Tensor] = []
-        self._handles: list[torch.utils.hooks.RemovableHandle] = []
-
-    def watch(self, network: nn.Module) -> "Ledger":
-        for module in network.modules():
-            if isinstance(module, (Convolution, Linear, AvgPool)):
-                self._handles.append(module.register_forward_hook(self._watch_output))
-        return self
-
-    def open_column(self, windows: int) -> None:
-        """Start the account of the next target."""
-        self.biases.append(torch.zeros(windows, dtype=torch.float64))
-        self.stabiliser.append(torch.zeros(windows, dtype=torch.float64))
-
-    def __enter__(self) -> "Ledger":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for handle in self._handles:
-            handle.remove()
-
-    def _watch_output(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        # under zennit the gradient at a layer's output is the relevance that reaches it
-        output.register_hook(lambda relevance: self._book(module, output.detach(), relevance.detach()))
-
-    def _book(self, module: nn.Module, z: Tensor, relevance: Tensor) -> None:
-        """z, relevance (n, neurons, …): a layer's outputs and what reached them"""
-        epsilon = torch.where(z < 0, -EPSILON, EPSILON)
-        share = (relevance / (z + epsilon)).flatten(2) if z.ndim > 2 else (relevance / (z + epsilon)).unsqueeze(2)
-        bias = getattr(module, "bias", None)
-        if bias is not None:
-            self.biases[-1] += (share.sum(2) * bias.detach()).sum(1)
-        self.stabiliser[-1] += (share * epsilon.reshape(share.shape)).sum((1, 2))
+            seed = outputs.detach() * nn.functional.one_hot(column, outputs.shape[1])
+            found.append(torch.autograd.grad(outputs, given, seed, retain_graph=True))
+    maps, *beside = (torch.stack(parts, dim=1) for parts in zip(*found, strict=True))
+    return (
+        maps,
+        beside[0] if beside else maps.new_zeros(*targets.shape, 0),
+        outputs.detach().gather(1, targets),
+        torch.stack(ledger.biases, 1),
+        torch.stack(ledger.stabiliser, 1),
+    )

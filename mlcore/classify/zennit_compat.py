@@ -27,9 +27,18 @@ try:
 except (ImportError, RuntimeError, OSError):
     _register_stand_in()
 
-from zennit.composites import LayerMapComposite  # noqa: E402
-from zennit.core import Stabilizer  # noqa: E402
+from zennit.core import Composite, Hook, Stabilizer  # noqa: E402
 from zennit.rules import Epsilon, Pass  # noqa: E402
 from zennit.types import Activation, AvgPool, Convolution, Linear  # noqa: E402
 
-__all__ = ["Activation", "AvgPool", "Convolution", "Epsilon", "LayerMapComposite", "Linear", "Pass", "Stabilizer"]
+__all__ = [
+    "Activation",
+    "AvgPool",
+    "Composite",
+    "Convolution",
+    "Epsilon",
+    "Hook",
+    "Linear",
+    "Pass",
+    "Stabilizer",
+]

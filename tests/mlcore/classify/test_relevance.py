@@ -8,7 +8,8 @@ from captum.attr._utils.lrp_rules import EpsilonRule
 from torch import nn
 
 from mlcore.classify.model import STFTClassifier
-from mlcore.classify.relevance import EPSILON, explain, relevance_of
+from mlcore.classify.relevance import EPSILON, double_copy, explain, relevance_of
+from mlcore.classify.zennit_compat import Activation, AvgPool, Composite, Convolution, Epsilon, Linear, Pass
 from mlcore.config import Network
 
 from .conftest import CLASSES, SMALL, untrained
@@ -124,18 +125,35 @@ def loops_network(model, x, target):
     return relevance, biases
 
 
-def test_zennits_maps_equal_the_papers_equation_written_as_slow_loops():
+def test_maps_equal_the_papers_equation_written_as_slow_loops():
     model, x = network(), maps_of_network((2, 2, 9, 7))
-    maps, _, biases, _ = relevance_of(model, x, torch.tensor([[0, 2], [1, 0]]))
+    maps, _, _, biases, _ = relevance_of(model, x, torch.tensor([[0, 2], [1, 0]]))
     for window, column, target in [(0, 0, 0), (0, 1, 2), (1, 0, 1), (1, 1, 0)]:
         expected, taken = loops_network(model, x[window], target)
         torch.testing.assert_close(maps[window, column], expected, rtol=1e-9, atol=1e-12)
         assert float(biases[window, column]) == pytest.approx(taken, rel=1e-9)
 
 
+def test_maps_equal_those_of_zennits_own_rules():
+    model, x = network(), maps_of_network((3, 2, 9, 7))
+    maps, *_ = relevance_of(model, x, torch.tensor([[0, 2], [1, 0], [2, 1]]))
+    types = {Activation: Pass(), AvgPool: Epsilon(EPSILON), Convolution: Epsilon(EPSILON), Linear: Epsilon(EPSILON)}
+
+    def rule(context, name, module):
+        return next((hook for kind, hook in types.items() if isinstance(module, kind)), None)
+
+    for column, target in [(0, [0, 1, 2]), (1, [2, 0, 1])]:
+        with Composite(module_map=rule).context(model) as hooked:
+            inputs = x.clone().requires_grad_()
+            logits = hooked(inputs)
+            seed = logits.detach() * nn.functional.one_hot(torch.tensor(target), 3)
+            (theirs,) = torch.autograd.grad(logits, inputs, seed)
+        torch.testing.assert_close(maps[:, column], theirs, rtol=1e-10, atol=1e-10 * float(theirs.abs().max()))
+
+
 def test_captums_lrp_agrees():
     model, x = network(), maps_of_network((3, 2, 9, 7))
-    maps, _, _, _ = relevance_of(model, x, torch.tensor([[1], [1], [1]]))
+    maps, *_ = relevance_of(model, x, torch.tensor([[1], [1], [1]]))
     for layer in model.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.AdaptiveAvgPool2d):
             layer.rule = EpsilonRule(epsilon=EPSILON)
@@ -160,6 +178,25 @@ def test_the_explained_logits_are_those_of_the_prediction(classifier):
     windows = np.random.default_rng(1).uniform(-1, 1, (4, 3, SMALL.preprocessing.window_samples))
     found = explain(classifier, windows, np.tile(np.arange(4), (4, 1)))
     np.testing.assert_allclose(found.logits, classifier.predict(windows).logits, rtol=1e-4, atol=1e-6)
+
+
+def test_the_map_of_a_difference_is_the_difference_of_maps(classifier):
+    windows = np.random.default_rng(5).uniform(-1, 1, (3, 3, SMALL.preprocessing.window_samples))
+    found = explain(classifier, windows, np.array([[0, 2], [3, 1], [1, 0]])).against(0, 1)
+    assert found.maps.shape[1] == 1
+    assert (found.error <= 1e-9).all()
+    # LRP with a seed of +logit for one class and −logit for the other, which is what linearity claims
+    for row, (first, second) in enumerate([(0, 2), (3, 1), (1, 0)]):
+        network = double_copy(classifier.model)
+        network.head[-1] = nn.Sequential(network.head[-1], nn.Linear(len(CLASSES), 1, bias=False)).double()
+        with torch.no_grad():
+            network.head[-1][1].weight.zero_()
+            network.head[-1][1].weight[0, first], network.head[-1][1].weight[0, second] = 1, -1
+        network.requires_grad_(False)
+        maps, *_ = relevance_of(network, classifier.inputs(windows[row : row + 1]), torch.tensor([[0]]))
+        theirs = maps[0, 0].numpy()
+        # its last layer has an ε of its own, which takes a millionth of the difference
+        np.testing.assert_allclose(found.maps[row, 0], theirs, rtol=1e-3, atol=1e-4 * np.abs(theirs).max())
 
 
 def test_a_silent_window_has_no_relevance_and_the_biases_take_all(classifier):
