@@ -20,6 +20,8 @@ from labelapp.api.filter_fields import (
     YesNoFilter,
 )
 from labelapp.catalogue.models import Event, Observation, Site, TrainingExample
+from labelapp.catalogue.selectors import newest_prediction
+from labelapp.catalogue.vocabulary import agreement
 from labelapp.learning.models import Run
 from labelapp.review.models import Relabel, ReviewItem
 
@@ -89,9 +91,9 @@ class EventFilters(SiteRows):
         return events.alias(counts_as=Coalesce("label__code", "predicted_class")).filter(counts_as=value)
 
     def disagreeing(self, events: QuerySet, name: str, value: str) -> QuerySet:
-        compared = events.filter(label__isnull=False, predicted_class__isnull=False)
-        same = Q(predicted_class=F("label__code"))
-        return compared.exclude(same) if value == "true" else compared.filter(same)
+        compared = events.alias(judge=newest_prediction("model_id")).filter(label__isnull=False, judge__isnull=False)
+        same, known = agreement(label="label__code", predicted="predicted_class", model="judge")
+        return compared.filter(known).exclude(same) if value == "true" else compared.filter(same)
 
     def at_station(self, events: QuerySet, name: str, value: QuerySet) -> QuerySet:
         return events.filter(Exists(Observation.objects.filter(event=OuterRef("pk"), station__in=value)))

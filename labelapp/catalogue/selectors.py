@@ -51,12 +51,17 @@ def _content(name: str) -> bytes:
 
 def catalogue_events(site: Site | None = None) -> QuerySet[Event]:
     """Events for lists, oldest first, each with `predicted_class`, `predicted_probability` of its newest prediction."""
-    newest = Prediction.objects.filter(event=OuterRef("pk")).order_by("-created_at", "-pk")
     events = Event.objects.filter(site=site) if site else Event.objects.all()
     return events.select_related("site", "station", "label", "catalogue_label").annotate(
-        predicted_class=Subquery(newest.values("event_class__code")[:1]),
-        predicted_probability=Subquery(newest.values("probability")[:1]),
+        predicted_class=newest_prediction("event_class__code"),
+        predicted_probability=newest_prediction("probability"),
     )
+
+
+def newest_prediction(field: str) -> Subquery:
+    """A field of an event's newest prediction, for annotations of events."""
+    newest = Prediction.objects.filter(event=OuterRef("pk")).order_by("-created_at", "-pk")
+    return Subquery(newest.values(field)[:1])
 
 
 def latest_prediction(event: Event, model: ModelVersion | None = None) -> Prediction | None:

@@ -4,12 +4,13 @@ A network remembers what it learned, wrong labels included: of such an event its
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import QuerySet
 
-from labelapp.catalogue.models import EventClass, Prediction, Site, TrainingExample
+from labelapp.catalogue.models import EventClass, ModelVersion, Prediction, Site, TrainingExample
+from labelapp.catalogue.vocabulary import known_as
 from labelapp.review.models import ReviewItem
 
 Basis = ReviewItem.Basis
@@ -30,6 +31,8 @@ class Judgement:
     probabilities: Mapping[str, float]
     basis: Basis
     suspicion: float | None = None
+    # {class code: what the judge calls it, None for what it was taught nothing of}, where that is not the code.
+    known_as: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def code(self) -> str:
@@ -42,13 +45,23 @@ class Judgement:
         ranked = sorted(self.probabilities.values(), reverse=True)
         return ranked[0] - ranked[1] if len(ranked) > 1 else 1.0
 
+    def called(self, label: str) -> str | None:
+        """What the judge calls a class of the site; None where it was taught no such events."""
+        return self.known_as.get(label, label)
+
     def lead_over(self, code: str) -> float:
         """The lead of the first class over a given one."""
         return self.probabilities[self.code] - self.probabilities.get(code, 0.0)
 
     def asks(self, label: str | None) -> bool:
-        """Whether an expert may be asked: the label differs or is missing, or the judge doubts itself."""
-        return self.code != label or self.margin < DOUBT_MARGIN
+        """Whether an expert may be asked: the label differs or is missing, or the judge doubts itself.
+
+        Of a label that stands for nothing it knows, the judge cannot say that it is wrong.
+        """
+        if label is None:
+            return True
+        told = self.called(label)
+        return told is not None and (self.code != told or self.margin < DOUBT_MARGIN)
 
     def facts(self, classes: Mapping[str, EventClass]) -> dict[str, Any]:
         """As the fields of a ReviewItem."""
@@ -69,7 +82,20 @@ def judgements(
         labels = dict(about(events, site.events.all(), "pk").values_list("pk", "label_id"))
     rows = about(events, TrainingExample.objects.filter(model__in={p.model_id for p in predictions}), "event")
     examples = {(row["model_id"], row["event_id"]): row for row in rows.values(*EXAMPLE)}
-    return {p.event_id: _judgement(p, examples.get((p.model_id, p.event_id)), labels[p.event_id]) for p in predictions}
+    words = _words(site, {p.model_id for p in predictions})
+    return {
+        p.event_id: replace(
+            _judgement(p, examples.get((p.model_id, p.event_id)), labels[p.event_id]), known_as=words[p.model_id]
+        )
+        for p in predictions
+    }
+
+
+def _words(site: Site, models: set[int]) -> dict[int, dict[str, str | None]]:
+    """{model pk: {class code: what the model calls it, where that is not the code}}"""
+    codes = list(site.classes.values_list("code", flat=True))
+    rows = ModelVersion.objects.filter(pk__in=models).values_list("pk", "recipe")
+    return {pk: known_as(recipe, codes) for pk, recipe in rows}
 
 
 EXAMPLE = ("model_id", "event_id", "event_class_id", "split", "out_of_fold", "suspicion")

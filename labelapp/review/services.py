@@ -264,10 +264,11 @@ def _question(judged: Judgement, label: str | None, was_decided: bool, against: 
     """
     if label is None:
         return {"reason": ReviewItem.Reason.DETECTION.value, "priority": judged.probabilities[judged.code]}
-    if not judged.asks(label) or (against == judged.code if judged.code != label else was_decided):
+    told = judged.called(label)
+    if told is None or not judged.asks(label) or (against == judged.code if judged.code != told else was_decided):
         return None
-    if judged.code != label:
-        reason, worth = ReviewItem.Reason.DISAGREEMENT, 1 + judged.lead_over(label)
+    if judged.code != told:
+        reason, worth = ReviewItem.Reason.DISAGREEMENT, 1 + judged.lead_over(told)
     else:
         reason, worth = ReviewItem.Reason.DOUBT, 1 - judged.margin
     return {"reason": reason.value, "priority": worth if judged.suspicion is None else 1 + judged.suspicion}

@@ -145,7 +145,7 @@ def is_explained(reading: EventReading, prediction: Prediction) -> bool:
 def explained_classes(judgement: Judgement, event: Event) -> tuple[str, ...]:
     """The judged class; then the label's where it differs and the model knows it, else the second most probable."""
     ranked = sorted(judgement.probabilities, key=lambda code: -judgement.probabilities[code])
-    label = event.label.code if event.label else None
+    label = judgement.called(event.label.code) if event.label else None
     return (ranked[0], label if label and label in ranked[1:] else ranked[1])
 
 

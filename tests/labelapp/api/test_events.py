@@ -50,6 +50,27 @@ def test_an_event_of_the_list_says_what_it_is(as_viewer, four_events):
     assert {name: row[name] for name in expected} == expected
 
 
+def test_a_label_that_says_more_than_the_model_can_is_no_disagreement(found, make_event, make_model, make_prediction):
+    classes = {"quake": ["quake", "earthquake"], "rockfall": ["rockfall"]}
+    plain, mapped = make_model(), make_model(recipe={"catalogue": {"classes": classes}})
+    rows = [("quake", "quake"), ("earthquake", "quake"), ("earthquake", "rockfall"), ("noise", "rockfall")]
+    for name, model in (("plain", plain), ("mapped", mapped)):
+        for label, predicted in rows:
+            event = make_event(label, event_id=f"{name}: {label} or {predicted}")
+            make_prediction(event, predicted, model=model)
+    assert found(disagreement="true") == [
+        "plain: earthquake or quake",
+        "plain: earthquake or rockfall",
+        "plain: noise or rockfall",
+        "mapped: earthquake or rockfall",  # of noise it was taught nothing
+    ]
+    assert found(disagreement="false") == [
+        "plain: quake or quake",
+        "mapped: quake or quake",
+        "mapped: earthquake or quake",
+    ]
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
