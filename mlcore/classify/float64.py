@@ -26,7 +26,7 @@ def _fits(module: nn.Conv2d) -> bool:
 
 
 def _turned_padding(module: nn.Conv2d) -> list[int]:
-    return [k - 1 - int(p) for p, k in zip(module.padding, module.kernel_size, strict=True)]
+    return [k - 1 - p for p, k in zip(module.padding, module.kernel_size, strict=True)]  # type: ignore[operator]
 
 
 def _forward(module: nn.Conv2d, x: Tensor) -> Tensor:
