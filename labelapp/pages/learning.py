@@ -1,15 +1,25 @@
 """Runs and models."""
 
 import json
-from typing import Any
 
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from labelapp.catalogue.models import EventClass, ModelVersion
+from labelapp.catalogue.models import ModelVersion
 from labelapp.learning import selectors
 from labelapp.learning.models import Run
+from labelapp.pages import evidence
+from labelapp.pages.recipe import recipe_in_words
+from labelapp.pages.relabelled import (
+    events_by_class,
+    judged_on_test,
+    judged_out_of_fold,
+    relabelling,
+    scores_or_none,
+    suspected,
+)
+from labelapp.pages.relevance import relevance
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 
 LIVE = [Run.State.QUEUED, Run.State.RUNNING]
@@ -18,7 +28,6 @@ STARTABLE = {
     Run.Kind.CLASSIFY: ("Classify", "Classify every event by the active model, and fill the queue."),
     Run.Kind.DETECT: ("Detect", "Detect events in the continuous recordings."),
 }
-SCORES = {"macro_f1": "macro-F1", "balanced_accuracy": "balanced accuracy", "accuracy": "accuracy"}
 
 
 @for_viewers
@@ -42,48 +51,45 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 @for_viewers
 def models(request: HttpRequest, site_id: int) -> HttpResponse:
     site = get_site(site_id)
-    rows = ModelVersion.objects.filter(site=site).annotate(examples_count=Count("examples")).order_by("-number")
+    rows = (
+        ModelVersion.objects.filter(site=site)
+        .defer("history")
+        .annotate(examples_count=Count("examples"))
+        .order_by("-number")
+    )
     return site_page(request, "models", site, page=page_of(request, rows))
 
 
 @for_viewers
 def model(request: HttpRequest, model_id: int) -> HttpResponse:
-    row = get_object_or_404(ModelVersion.objects.select_related("site__active_model"), pk=model_id)
+    """Everything that vouches for a model."""
+    known = ModelVersion.objects.select_related("site__active_model", "promoted_by")
+    row = get_object_or_404(known, pk=model_id)
     classes = {event_class.code: event_class for event_class in row.site.classes.all()}
-    active = row.site.active_model
+    tests = relabelling(judged_on_test(row), row.classes, classes)
+    folds = relabelling(judged_out_of_fold(row), row.classes, classes)
+    calibrated, curves = evidence.calibration(row), evidence.learning_curves(row)
     return site_page(
         request,
         "model",
         row.site,
         model=row,
-        confusion=confusion(row.metrics, classes),
-        per_class=per_class(row.metrics, classes),
-        undefined=row.metrics.get("undefined", []),
-        splits=dict(row.examples.order_by().values_list("split").annotate(n=Count("pk"))),
-        active=active,
-        comparison=comparison(row, active) if active and active != row else [],
+        held_out=evidence.held_out(row, classes),
+        out_of_fold=evidence.out_of_fold(row, classes) or scores_or_none(folds),
+        comparison=evidence.comparison(row),
+        calibration=calibrated,
+        randomisation=evidence.randomisation(row),
+        curves=curves,
+        drawn={"calibration": calibrated, "curves": curves},
+        relevance=relevance(row, classes),
+        relabelled=[
+            ("relabelled-tests", "held-out events", tests),
+            ("relabelled-folds", "training events, out of fold", folds),
+        ],
+        folds=folds,
+        suspected=suspected(row, classes),
+        events=events_by_class(row, classes),
+        notes=evidence.notes(row),
+        recipe_words=recipe_in_words(row.recipe),
         recipe=json.dumps(row.recipe, indent=2),
     )
-
-
-def confusion(metrics: dict[str, Any], classes: dict[str, EventClass]) -> list[dict[str, Any]]:
-    """Rows of the confusion matrix, one per label, each cell with its share of the row."""
-    rows = []
-    for i, counts in enumerate(metrics.get("confusion_matrix", [])):
-        code = metrics["classes"][i]
-        cells = [{"count": n, "share": n / (sum(counts) or 1), "diagonal": i == j} for j, n in enumerate(counts)]
-        rows.append({"code": code, "event_class": classes.get(code), "cells": cells})
-    return rows
-
-
-def per_class(metrics: dict[str, Any], classes: dict[str, EventClass]) -> list[dict[str, Any]]:
-    figures = metrics.get("per_class", {})
-    return [{"code": code, "event_class": classes.get(code), **figures[code]} for code in figures]
-
-
-def comparison(model: ModelVersion, active: ModelVersion) -> list[dict[str, Any]]:
-    """The scores of both models, each on its own held-out events, as the page says."""
-    return [
-        {"name": name, "this": model.metrics.get(key), "active": active.metrics.get(key)}
-        for key, name in SCORES.items()
-    ]

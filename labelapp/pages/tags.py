@@ -1,6 +1,7 @@
 """What templates need beyond Django's own: times as ISO 8601 in UTC, links that keep the filters."""
 
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from django import template
@@ -22,14 +23,23 @@ def utc(time: datetime | None) -> str:
 
 
 @register.filter
-def percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
+def percent(share: Any) -> str:
+    """A share as a percentage, "–" where it is no number: Django hands over "" for what is not there."""
+    return f"{share:.0%}" if isinstance(share, int | float) else "–"
 
 
 @register.filter
-def score(value: float | None) -> str:
-    """A share from 0 to 1 with three digits."""
-    return "–" if value is None else f"{value:.3f}"
+def score(value: Any) -> str:
+    """A share from 0 to 1 with three digits, "–" where it is no number."""
+    return f"{value:.3f}" if isinstance(value, int | float) else "–"
+
+
+@register.filter
+def change(value: float | None) -> str:
+    """By how much a score changed: +0.012, −0.300, ±0."""
+    if value is None:
+        return "–"
+    return "±0" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
 
 
 @register.filter
