@@ -123,3 +123,81 @@ def test_progress_tells_every_epoch_and_the_stage_ends_at_one():
 def test_a_loss_that_is_not_finite_ends_training_with_a_way_out():
     with pytest.raises(SeisloopError, match="smaller learning_rate"):
         fit(nn.Linear(2, 2), lambda y, t: y.sum() * math.nan, examples(10, 0), examples(0, 1), TRAINING)
+
+
+def images(count=24):
+    """Small pictures, and which of their halves is brighter."""
+    x = torch.rand(count, 2, 8, 6, generator=torch.Generator().manual_seed(0))
+    return TensorExamples(x, (x[..., :3].mean(dim=(1, 2, 3)) > x[..., 3:].mean(dim=(1, 2, 3))).long())
+
+
+def convolutional():
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(96, 2))
+
+
+def test_a_convolutional_network_is_trained_and_resumed_alike_too(tmp_path):
+    def learn_images(model, **options):
+        return fit(model, F.cross_entropy, images(), images(8), TRAINING, **options)
+
+    whole, broken, revived = convolutional(), convolutional(), convolutional()
+    learn_images(whole)
+    with pytest.raises(KilledError):
+        learn_images(broken, checkpoint_path=tmp_path / "state", progress=die_after(2))
+    learn_images(revived, checkpoint_path=tmp_path / "state")
+    assert torch.equal(weights(whole), weights(revived))
+    assert all(p.dtype == torch.float32 for p in whole.parameters())
+
+
+def test_several_inputs_reach_the_network_each_in_its_place():
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(2, 2), nn.Linear(3, 2)
+
+        def forward(self, x, attributes):
+            return self.first(x) + self.second(attributes)
+
+    one = examples(60, 0)
+    both = TensorExamples((one.inputs, torch.rand(60, 3)), one.targets)
+    model = Sum()
+    fit(model, F.cross_entropy, both, both, TRAINING)
+    expected = model(*both.inputs)
+    assert torch.allclose(apply_in_batches(model, both, 16), expected)
+
+
+def test_examples_may_say_which_of_them_an_epoch_shows():
+    shown = []
+
+    class Picky(TensorExamples):
+        def order(self, generator):
+            return torch.tensor([3, 3, 5])
+
+        def batch(self, indices, generator=None):
+            shown.extend(indices.tolist() if generator else [])
+            return super().batch(indices, generator)
+
+    data = examples(10, 0)
+    fit(network(), F.cross_entropy, Picky(data.inputs, data.targets), examples(4, 1), Training(epochs=2, batch_size=2))
+    assert shown == [3, 3, 5] * 2
+
+
+def test_a_judge_chooses_the_best_epoch_and_small_improvements_do_not_keep_training_alive():
+    told = iter([5.0, 4.0, 3.95, 3.94, 3.93, 3.92, 3.91])
+    training = Training(epochs=7, batch_size=100, early_stopping=3)
+    history = learn(network(), training, judge=lambda figures: next(told), significant=0.1)
+    assert len(history) == 5  # 4.0 was the last significant one
+
+
+def test_weight_decay_of_zero_is_adam():
+    ours, theirs = network(), network()
+    training = Training(epochs=3, batch_size=200, early_stopping=0)
+    theirs[2].p = ours[2].p = 0.0
+    fit(ours, F.cross_entropy, examples(100, 0), examples(0, 1), training)
+    adam = torch.optim.Adam(theirs.parameters(), lr=7e-4)
+    data = examples(100, 0)
+    for _ in range(3):
+        adam.zero_grad()
+        F.cross_entropy(theirs(data.inputs), data.targets).backward()
+        adam.step()
+    assert torch.allclose(weights(ours), weights(theirs), atol=1e-6)
