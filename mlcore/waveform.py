@@ -27,6 +27,7 @@ from obspy.io.mseed import InternalMSEEDWarning
 from obspy.io.mseed.util import get_record_information
 
 from mlcore.errors import NotARecording, UnreadableRecording, UnusableWaveform
+from mlcore.mseed import parts_within
 from mlcore.preprocessing import preprocess
 from mlcore.traces import Segment, TraceHeader, Waveform, assemble, header_of, iso, same_rate, stretches
 
@@ -38,6 +39,7 @@ LONGEST_TRACE_S = 1e9  # 30 years: what claims more has a broken header
 UNSAFE_FORMATS = {"PICKLE"}
 HEADERS_FALL_SHORT = {"REFTEK130"}  # headers read alone miss packets after a gap
 FORMATS = [name for name in ENTRY_POINTS["waveform"] if name not in UNSAFE_FORMATS]
+SPAN_OPTIONS = ("starttime", "endtime")  # obspy's
 COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 
 # Warnings are caught by swapping state that all threads share, so one thread at a time asks obspy.
@@ -167,7 +169,7 @@ def _segments(
 ) -> tuple[list[Segment], str, list[str]]:
     """Segments of a file, its format, and its problems. Raises UnreadableRecording."""
     _require_file(path)
-    span = {key: UTCDateTime(t) for key, t in (("starttime", starttime), ("endtime", endtime)) if t is not None}
+    span = {key: UTCDateTime(t) for key, t in zip(SPAN_OPTIONS, (starttime, endtime), strict=True) if t is not None}
     with _unpacked(path) as plain, _obspy_lock:
         file_format = _format_of(plain, path)
         options: list[dict[str, Any]] = [span]
@@ -189,7 +191,7 @@ def _ask_obspy(path: Path, file_format: str, options: dict[str, Any]) -> tuple[l
     segments: list[Segment] = []
     problems: list[str] = []
     with _hearing(problems):
-        for source in _pieces(path, file_format):
+        for source in _pieces(path, file_format, options):
             found, said, reason = _one_piece(source, file_format, options)
             if reason and file_format == "MSEED":
                 found, said = _whole_records(source, options)
@@ -260,8 +262,13 @@ def _record_length(content: bytes) -> int:
     return 512
 
 
-def _pieces(path: Path, file_format: str) -> Iterator[Path | bytes]:
-    """What obspy is asked to read, in turn: the file, or a large miniSEED file piece by piece."""
+def _pieces(path: Path, file_format: str, options: dict[str, Any]) -> Iterator[Path | bytes]:
+    """What obspy is asked to read, in turn: the file, or of a large miniSEED file the pieces that are wanted."""
+    start, end = (options[key].datetime.replace(tzinfo=UTC) if key in options else None for key in SPAN_OPTIONS)
+    wanted = parts_within(path, start, end) if file_format == "MSEED" else None
+    if wanted is not None:
+        yield from wanted
+        return
     if file_format != "MSEED" or path.stat().st_size <= PIECE:
         yield path
         return

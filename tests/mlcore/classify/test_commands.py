@@ -11,7 +11,7 @@ import pytest
 
 from mlcore.checkpoint import save_model
 from mlcore.classify import evaluate, train
-from mlcore.classify.detect import detect, scan
+from mlcore.classify.detect import scan
 from mlcore.classify.predict import Classifier
 from mlcore.classify.train import train_classifier
 from mlcore.errors import Cancelled, UnusableWaveform
@@ -217,15 +217,6 @@ def test_a_scan_finds_the_events_of_a_record_where_they_are(classifier):
     for label, second in (("quake", 60), ("rockfall", 150)):
         row = scanned.starttimes.index(START + timedelta(seconds=second - 5))
         assert classifier.classes[int(scanned.probabilities[row].argmax())] == label
-
-
-def test_every_detection_names_its_station_and_bad_recordings_are_reported(classifier):
-    waveforms = [record(seconds=4, station="SHORT"), record(("quake", 30), seconds=60, station="GOOD")]
-    problems = []
-    found = list(detect(waveforms, classifier, report=problems.append))
-    assert {d.station for d in found} == {"XX.GOOD.00"}
-    assert len(problems) == 1
-    assert "XX.SHORT.00 has 4.00 s" in problems[0]
 
 
 def test_windows_that_were_hardly_recorded_get_no_class(classifier):
