@@ -54,13 +54,19 @@ def read_state(
 
 
 def _restore(optimizer: torch.optim.Optimizer, moments: dict[str, Tensor], learning_rate: float) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in moments.items():
         number, key = name.split("/")
-        state.setdefault(int(number), {})[key] = tensor
+        state.setdefault(int(number), {})[key] = _like(parameters[int(number)], tensor)
     groups = optimizer.state_dict()["param_groups"]
     groups[0]["lr"] = learning_rate
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _like(parameter: Tensor, moment: Tensor) -> Tensor:
+    """The moment laid out in memory as its parameter: a fused Adam reads both as they lie."""
+    return torch.empty_like(parameter).copy_(moment) if moment.shape == parameter.shape else moment
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -133,7 +133,8 @@ def images(count=24):
 
 def convolutional():
     torch.manual_seed(1)
-    return nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(96, 2))
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(96, 2))
+    return model.to(memory_format=torch.channels_last)  # Adam's moments must come back in this order, too
 
 
 def test_a_convolutional_network_is_trained_and_resumed_alike_too(tmp_path):
