@@ -1,0 +1,73 @@
+"""The second training session of Jiang et al. 2024, sections 4.3 and 5.1: a model learns further, on one day's labels.
+
+The paper first learns from hand-picked clear events, then for 50 epochs from all labelled events of one day, so that it
+sees what a day really holds. Training stops when the training accuracy "did not exhibit significant improvement within
+5 consecutive epochs"; significant is taken as half a per cent.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from mlcore.classify.losses import classification_loss
+from mlcore.config import Training
+from mlcore.errors import BadConfiguration
+from mlcore.training import Examples, Progress, ProgressCallback, StopCallback, TensorExamples, fit, never, say_nothing
+
+PATIENCE = 5  # epochs
+SIGNIFICANT = 0.005  # of accuracy
+
+
+def second_stage(
+    model: nn.Module,
+    unaltered: TensorExamples,
+    classes: int,
+    training: Training,
+    *,
+    altered: Examples | None = None,
+    progress: ProgressCallback = say_nothing,
+    should_stop: StopCallback = never,
+    checkpoint_path: Path | str | None = None,
+    fingerprint: str = "",
+) -> list[dict[str, float]]:
+    """Train a trained `model` further, in place, for up to `second_stage_epochs`. → one dict of figures per epoch
+
+    `unaltered` are the new labels' windows as they are predicted: their accuracy is judged after each epoch, and the
+    model is left with the weights of the best. `altered`, the same with augmentation, is learnt from where given. No
+    event is held out: measure the model on others afterwards. Resumes and stops as `fit` does.
+    Raises BadConfiguration without examples.
+    """
+    if not len(unaltered):
+        raise BadConfiguration("The second stage has no event to learn from. Give a catalogue with usable events.")
+    history = fit(
+        model,
+        classification_loss(training, unaltered.targets, classes),
+        altered or unaltered,
+        unaltered,
+        replace(training, epochs=training.second_stage_epochs, early_stopping=PATIENCE),
+        measure=_accuracy,
+        judge=lambda figures: -figures["validation_accuracy"],
+        significant=SIGNIFICANT,
+        progress=lambda report: progress(_renamed(report)),
+        should_stop=should_stop,
+        checkpoint_path=checkpoint_path,
+        fingerprint=fingerprint,
+    )
+    return [_of_training(figures) for figures in history]
+
+
+def _accuracy(logits: Tensor, targets: Tensor) -> dict[str, float]:
+    labels = targets if targets.ndim == 1 else targets.argmax(dim=1)
+    return {"validation_accuracy": float((logits.argmax(dim=1) == labels).to(torch.float32).mean())}
+
+
+def _of_training(figures: dict[str, float]) -> dict[str, float]:
+    """What `fit` calls validation is here measured on what was learnt from."""
+    return {name.replace("validation_", "training_"): value for name, value in figures.items()}
+
+
+def _renamed(report: Progress) -> Progress:
+    message = report.message.replace("validation ", "training ")
+    return replace(report, stage="second stage", metrics=_of_training(report.metrics), message=message)
