@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from mlcore.config import Preprocessing
 
 CHUNK = 64  # windows; torch.stft slows down beyond
+FLOOR = 0.01  # of a component's largest magnitude, under the logarithm: what is 40 dB below says nothing
 
 
 def stft_magnitude(windows: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -31,12 +32,37 @@ def stft_magnitude(windows: Tensor, preprocessing: Preprocessing) -> Tensor:
     return torch.cat(chunks).reshape(n, components, *chunks[0].shape[1:])
 
 
+def stft_input(magnitudes: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """What the network is given of magnitudes (n, components, freq, time): themselves, or their logarithm.
+
+    The logarithm, for recipes that ask for it, is ln(m + max m / 100) of the rows within the band (the filter has left
+    nothing in the others), minus its mean, each component by itself. A component that is silent throughout stays 0.
+    """
+    if preprocessing.input == "magnitude":
+        return magnitudes
+    rows = magnitudes[:, :, torch.as_tensor(_in_band(preprocessing), device=magnitudes.device)]
+    peak = rows.amax(dim=(-2, -1), keepdim=True)
+    level = torch.log(rows + FLOOR * torch.where(peak > 0, peak, 1.0))
+    return torch.where(peak > 0, level - level.mean(dim=(-2, -1), keepdim=True), 0.0)
+
+
 def stft_axes(preprocessing: Preprocessing) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frequencies in Hz (freq,) and the frames' centres in seconds from the window's start (time,)."""
-    length, hop = preprocessing.stft_length, preprocessing.stft_hop
-    frequencies = np.arange(length // 2 + 1, dtype=np.float64) * preprocessing.sampling_rate_hz / length
-    centres = np.arange(frame_count(preprocessing.window_samples, preprocessing), dtype=np.float64) * hop
-    return frequencies, centres / np.float64(preprocessing.sampling_rate_hz)
+    """Of the network's input: frequencies in Hz (freq,), frames' centres in s from the window's start (time,)."""
+    centres = np.arange(frame_count(preprocessing.window_samples, preprocessing), dtype=np.float64)
+    times = centres * preprocessing.stft_hop / np.float64(preprocessing.sampling_rate_hz)
+    frequencies = _frequencies(preprocessing)
+    return (frequencies if preprocessing.input == "magnitude" else frequencies[_in_band(preprocessing)]), times
+
+
+def _frequencies(preprocessing: Preprocessing) -> NDArray[np.float64]:
+    rows = np.arange(preprocessing.stft_length // 2 + 1, dtype=np.float64)
+    return np.asarray(rows * preprocessing.sampling_rate_hz / preprocessing.stft_length)
+
+
+def _in_band(preprocessing: Preprocessing) -> NDArray[np.intp]:
+    low, high = preprocessing.band_hz
+    frequencies = _frequencies(preprocessing)
+    return np.flatnonzero((frequencies >= low) & (frequencies <= high))
 
 
 def frame_count(samples: int, preprocessing: Preprocessing) -> int:

@@ -3,42 +3,55 @@
 Layers are plain modules (no BatchNorm, no functional pooling), so that LRP-ε finds a rule for each of them.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from mlcore.config import Network
 
-FREQUENCY_CELLS = 8  # what three halvings leave of Jiang's 65 frequencies
+FREQUENCY_CELLS = 8  # at most; what three halvings leave of Jiang's 65 frequencies
 
 
 class STFTClassifier(nn.Module):
-    """x (batch, channels, freq, time) → logits (batch, classes)
+    """x (batch, channels, freq, time), attributes (batch, a) → logits (batch, classes)
 
-    Blocks of two convolutions and a maximum, then an average over time: what counts is which frequencies appear in
-    which pattern, not at which second of the window. Frequencies keep their place, for pitch tells a quake (below
-    20 Hz) from a rockfall (above). With three channels and four classes: 138,000 parameters.
+    One or several convolutional members, and beside them, where the recipe asks for it, a linear part: cells of the
+    map and hand-made attributes. All meet in the last layer alone. So networks that were trained apart, on other events
+    or from other seeds, become one network whose logits are their mean, and LRP-ε explains it whole.
+    With three channels, four classes and one member: 138,000 parameters.
     """
 
-    def __init__(self, channels: int, classes: int, network: Network):
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        network: Network,
+        *,
+        members: int = 1,
+        shape: Sequence[int] = (0, 0),
+        attributes: int = 0,
+    ):
+        """`shape` is that of x, (freq, time); where it is not given, there are no cells. `attributes` is a."""
         super().__init__()
-        widths = [network.width * 2**block for block in range(network.blocks)]
-        blocks = [conv_block(before, after) for before, after in zip([channels, *widths], widths, strict=False)]
-        self.features = nn.Sequential(*blocks)
-        self.pool = nn.AdaptiveAvgPool2d((FREQUENCY_CELLS, 1))
-        logits = nn.Linear(2 * widths[-1], classes)
-        self.head = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(widths[-1] * FREQUENCY_CELLS, 2 * widths[-1]),
-            nn.ReLU(),
-            nn.Dropout(network.dropout),
-            logits,
-        )
+        rows = min(shape[0] // 2**network.blocks or 1, FREQUENCY_CELLS) if shape[0] else FREQUENCY_CELLS
+        self.members = nn.ModuleList(Member(channels, network, rows) for _ in range(members))
+        self.cells = nn.Sequential(nn.AvgPool2d(network.cells), nn.Flatten()) if all(network.cells) else None
+        self.takes_attributes = attributes > 0
+        # shape // 0 never happens: without cells there are none to count
+        cells = channels * (shape[0] // network.cells[0]) * (shape[1] // network.cells[1]) if self.cells else 0
+        self.hidden = members * hidden_size(network)
+        self.logits = nn.Linear(self.hidden + cells + attributes, classes)
         self.apply(_initialise)
-        nn.init.normal_(logits.weight, std=0.01)  # so that an untrained network prefers no class
+        nn.init.normal_(self.logits.weight, std=0.01)  # so that an untrained network prefers no class
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.pool(self.features(x))  # (batch, last width, FREQUENCY_CELLS, 1)
-        return self.head(y)  # type: ignore[no-any-return]  # no softmax: relevance starts from the logits
+    def forward(self, x: Tensor, attributes: Tensor | None = None) -> Tensor:
+        parts = [member(x) for member in self.members]  # each (batch, hidden)
+        if self.cells is not None:
+            parts.append(self.cells(x))
+        if self.takes_attributes and attributes is not None:
+            parts.append(attributes)
+        return self.logits(torch.cat(parts, dim=1))  # type: ignore[no-any-return]  # no softmax: relevance starts here
 
     @torch.no_grad()
     def fit_scale(self, inputs: Tensor) -> None:
@@ -47,10 +60,43 @@ class STFTClassifier(nn.Module):
         STFT magnitudes of windows within ±1 are of order 0.01, and would fade. ReLU layers without bias pass a factor
         on, so each convolution takes an equal part of it.
         """
-        convolutions = [module for module in self.features.modules() if isinstance(module, nn.Conv2d)]
         size = inputs.square().mean().sqrt()
-        for convolution in convolutions if size > 0 else []:
-            convolution.weight.mul_(size ** (-1 / len(convolutions)))
+        for member in self.members if size > 0 else []:
+            convolutions = [module for module in member.modules() if isinstance(module, nn.Conv2d)]
+            for convolution in convolutions:
+                convolution.weight.mul_(size ** (-1 / len(convolutions)))
+
+
+class Member(nn.Module):
+    """x (batch, channels, freq, time) → hidden (batch, hidden_size)
+
+    Blocks of two convolutions and a maximum, then an average over time: what counts is which frequencies appear in
+    which pattern, not at which second of the window. Frequencies keep their place, for pitch tells a quake (below
+    20 Hz) from a rockfall (above).
+    """
+
+    def __init__(self, channels: int, network: Network, rows: int):
+        """`rows` of frequency are kept apart until the head."""
+        super().__init__()
+        widths = [network.width * 2**block for block in range(network.blocks)]
+        blocks = [conv_block(before, after) for before, after in zip([channels, *widths], widths, strict=False)]
+        self.features = nn.Sequential(*blocks)
+        self.pool = nn.AdaptiveAvgPool2d((rows, 1))
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(widths[-1] * rows, hidden_size(network)),
+            nn.ReLU(),
+            nn.Dropout(network.dropout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.pool(self.features(x))  # (batch, last width, rows, 1)
+        return self.head(y)  # type: ignore[no-any-return]
+
+
+def hidden_size(network: Network) -> int:
+    """What a member gives to the last layer."""
+    return network.width * 2**network.blocks
 
 
 def conv_block(before: int, after: int) -> nn.Sequential:

@@ -4,7 +4,7 @@ python -m mlcore.classify.predict MODEL_DIR FILE...
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mlcore.attributes import attribute_names, attributes
 from mlcore.checkpoint import Description, load_model, model_from_files
 from mlcore.classify.model import STFTClassifier
 from mlcore.config import Recipe
 from mlcore.errors import BadConfiguration
-from mlcore.stft import stft_magnitude
+from mlcore.stft import stft_axes, stft_input, stft_magnitude
 
 BATCH = 64  # windows at once; more is slower on few cores
 
@@ -54,21 +55,32 @@ class Classifier:
         return str(self.description["weights_sha256"])
 
     def inputs(self, windows: NDArray[np.floating]) -> Tensor:
-        """What the network is given for windows (n, components, samples). → float32 (n, components, freq, time)"""
+        """The map the network is given for windows (n, components, samples). → float32 (n, components, freq, time)"""
         return network_inputs(windows, self.recipe)
+
+    def attributes(self, windows: NDArray[np.floating]) -> Tensor:
+        """What the network is given beside the map. → float32 (n, a), with a = 0 for a network that takes none"""
+        return network_attributes(windows, self.recipe)
+
+    @property
+    def attribute_names(self) -> list[str]:
+        """What the attributes are, in words; none for a network that takes none."""
+        return attribute_names(self.recipe.preprocessing) if self.recipe.network.attributes else []
 
     def predict(self, windows: NDArray[np.floating]) -> Predictions:
         """Classify normalised windows (n, components, samples)."""
         logits = np.zeros((len(windows), len(self.classes)), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(windows), BATCH):
-                inputs = self.inputs(windows[start : start + BATCH])
-                logits[start : start + BATCH] = self.model(inputs).numpy()
+                part = windows[start : start + BATCH]
+                logits[start : start + BATCH] = self.model(self.inputs(part), self.attributes(part)).numpy()
         return Predictions(logits, softmax(logits))
 
 
 def network_inputs(windows: NDArray[np.floating], recipe: Recipe) -> Tensor:
-    """The STFT magnitudes of normalised windows (n, components, samples). → float32 (n, components, freq, time)
+    """The STFT of normalised windows (n, components, samples), as the recipe asks for it.
+
+    → float32 (n, components, freq, time)
 
     Training, prediction and display all take the network's input from here. Raises ValueError for another shape.
     """
@@ -77,8 +89,15 @@ def network_inputs(windows: NDArray[np.floating], recipe: Recipe) -> Tensor:
         raise ValueError(f"windows have shape {windows.shape}, but the recipe asks for (n, {wanted[0]}, {wanted[1]}).")
     if not len(windows):  # the Fourier transform of nothing is refused; its shape is not
         return network_inputs(np.zeros((1, *wanted)), recipe)[:0]
-    inputs = stft_magnitude(torch.as_tensor(windows, dtype=torch.float32), recipe.preprocessing)
-    return inputs.contiguous(memory_format=torch.channels_last)
+    magnitudes = stft_magnitude(torch.as_tensor(windows, dtype=torch.float32), recipe.preprocessing)
+    return stft_input(magnitudes, recipe.preprocessing).contiguous(memory_format=torch.channels_last)
+
+
+def network_attributes(windows: NDArray[np.floating], recipe: Recipe) -> Tensor:
+    """The hand-made attributes of normalised windows, where the recipe's network takes them. → float32 (n, a)"""
+    if not recipe.network.attributes:
+        return torch.zeros(len(windows), 0)
+    return torch.from_numpy(attributes(windows, recipe.preprocessing))
 
 
 def channels_last(model: nn.Module) -> nn.Module:
@@ -101,7 +120,20 @@ def combine_stations(probabilities: NDArray[np.floating]) -> NDArray[np.float64]
 def build(description: Description) -> nn.Module:
     """The network, untrained, that a description asks for. Raises BadConfiguration where it asks for none."""
     classes, recipe = classes_and_recipe(description)
-    return STFTClassifier(len(recipe.preprocessing.components), len(classes), recipe.network)
+    return network_for(recipe, len(classes), int(description.get("members", 1)))
+
+
+def network_for(recipe: Recipe, classes: int, members: int = 1, *, linear: bool = True) -> STFTClassifier:
+    """An untrained network of a recipe; without its linear part if asked."""
+    network = recipe.network if linear else replace(recipe.network, attributes=False, cells=(0, 0))
+    return STFTClassifier(
+        len(recipe.preprocessing.components),
+        classes,
+        network,
+        members=members,
+        shape=[len(axis) for axis in stft_axes(recipe.preprocessing)],
+        attributes=len(attribute_names(recipe.preprocessing)) if network.attributes else 0,
+    )
 
 
 def classes_and_recipe(description: Mapping[str, Any]) -> tuple[list[str], Recipe]:
