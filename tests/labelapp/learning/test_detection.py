@@ -1,16 +1,14 @@
 """A scan finds what is there, across files and gaps, and adds nothing the second time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from labelapp.learning.pipeline.detection import Kept
 from labelapp.learning.pipeline.ingesting import ingest
-from mlcore.classify.postprocess import detections
-from mlcore.config import Recipe
 from mlcore.waveform import write_mseed
-from tests.labelapp.learning.conftest import RECIPE, START, record
+from tests.labelapp.learning.conftest import START, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +29,7 @@ def trained_site(recorded_site, work_on):
 
 
 def test_events_are_found_across_file_boundaries_once_each(trained_site, work_on, tmp_path, monkeypatch):
-    monkeypatch.setattr("labelapp.learning.pipeline.detection.PIECE_S", 70.0)
+    monkeypatch.setattr("mlcore.classify.pieces.PIECE_S", 70.0)
     events = [(60.0, "quake"), (149.5, "rockfall"), (240.0, "quake")]  # the second lies across two files
     whole = record(events, 300, np.random.default_rng(5), station="BBB")
     for number in range(2):
@@ -62,19 +60,21 @@ def test_a_time_without_recordings_fails_with_a_way_out(trained_site, work_on):
     assert "choose another time" in run.error
 
 
-def test_letting_go_of_what_is_quiet_gives_the_events_of_the_whole_scan():
-    rng, recipe, classes = np.random.default_rng(7), Recipe.from_dict(RECIPE), ["quake", "rockfall", "noise"]
-    probabilities = np.tile([0.05, 0.05, 0.9], (4000, 1))
-    for first in rng.choice(3950, 25, replace=False):
-        probabilities[first : first + rng.integers(5, 40)] = rng.permutation([0.85, 0.1, 0.05])
-    times = [START + timedelta(seconds=i) for i in range(len(probabilities))]
-    expected = detections(times, probabilities, classes, recipe)
-    kept, found, largest = Kept(START, recipe, classes), [], 0
-    for first in range(0, 4000, 50):
-        kept.add(times[first : first + 50], probabilities[first : first + 50])
-        largest = max(largest, len(kept.rows))
-        found += kept.let_go(times[first])
-    found += kept.let_go(None)
-    assert found == expected
-    assert len(found) > 5
-    assert largest < 2000
+def test_a_scan_stops_where_somebody_cancels_it(trained_site, work_on, monkeypatch):
+    stops = iter([False, False, True])
+    monkeypatch.setattr("labelapp.learning.tracking.Job.should_stop", lambda job: next(stops, True))
+    run = work_on(trained_site, "detect")
+    assert run.state == "cancelled", run.log
+
+
+def test_a_day_that_cannot_be_read_is_said_and_the_rest_is_scanned(trained_site, work_on, tmp_path):
+    for number, minute in enumerate((0, 30)):
+        part = record([(60.0, "quake")], 120, np.random.default_rng(6), station="CCC")
+        part = replace(part, starttime=START + timedelta(minutes=minute))
+        write_mseed(part, tmp_path / f"part{number}.mseed")
+    ingest(trained_site, sorted(tmp_path.glob("*.mseed")))
+    (tmp_path / "part0.mseed").unlink()
+    run = work_on(trained_site, "detect")
+    assert run.state == "done", run.log
+    assert "part0.mseed was ingested" in run.log
+    assert trained_site.events.filter(origin="detection", station__code="CCC").count() == 1
