@@ -150,8 +150,8 @@ class ModelFilters(SiteRows):
         return models.filter(active) if value == "true" else models.exclude(active)
 
 
-class ExampleFilters(filters.FilterSet):
-    """Of one model's examples."""
+class LabelErrorFilters(filters.FilterSet):
+    """Of the export of one model's label errors, which has its own order."""
 
     event = IdFilter("event_id", label="Id of an event.")
     split = ChoiceFilter("split", choices=TrainingExample.Split.choices, label="What the event was used for.")
@@ -159,7 +159,6 @@ class ExampleFilters(filters.FilterSet):
     label_now = ClassFilter("event__label__code", label="Class of the label that holds now.")
     changed = YesNoFilter(method="since_changed", label="Whether the label has changed since the training.")
     suspicion_min = ShareFilter("suspicion", "gte", label="Labels that are at least so suspicious, 0 to 1.")
-    ordering = Ordering(fields={"suspicion": "suspicion", "event__starttime": "starttime"})
 
     class Meta:
         model = TrainingExample
@@ -170,10 +169,10 @@ class ExampleFilters(filters.FilterSet):
         return examples.exclude(same) if value == "true" else examples.filter(same)
 
 
-class LabelErrorFilters(ExampleFilters):
-    """Of the export, which has its own order."""
+class ExampleFilters(LabelErrorFilters):
+    """Of one model's examples."""
 
-    ordering = None
+    ordering = Ordering(fields={"suspicion": "suspicion", "event__starttime": "starttime"})
 
 
 class RunFilters(SiteRows):

@@ -49,7 +49,7 @@ def comparison(model: ModelVersion) -> dict[str, Any] | None:
     found = model.metrics["comparison"]
     if not found["events"]:
         return None
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": name, "this": float(found[key]), "other": float(found[f"active_{key}"])}
         for key, name in (("macro_f1", "macro-F1"), ("balanced_accuracy", "balanced accuracy"))
     ]

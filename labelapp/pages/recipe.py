@@ -3,6 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+# A database gives them in any order.
+SECTIONS = (
+    "catalogue",
+    "placement",
+    "preprocessing",
+    "network",
+    "training",
+    "trigger",
+    "post_processing",
+    "explanation",
+)
 UNITS = {"s": "s", "hz": "Hz", "km": "km", "m": "m", "db": "dB", "deg": "°"}
 
 
@@ -13,7 +24,7 @@ def recipe_in_words(recipe: Any) -> list[tuple[str, list[tuple[str, str]]]]:
     loose = [line(name, value) for name, value in recipe.items() if not isinstance(value, Mapping)]
     tables = [
         (str(title).replace("_", " "), [line(name, value) for name, value in table.items()])
-        for title, table in recipe.items()
+        for title, table in sorted(recipe.items(), key=lambda item: (*SECTIONS, item[0]).index(item[0]))
         if isinstance(table, Mapping)
     ]
     return [*([("general", loose)] if loose else []), *(table for table in tables if table[1])]

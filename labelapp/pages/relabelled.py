@@ -1,12 +1,13 @@
 """A model's events as they were labelled when it was trained, and as they are labelled now."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from labelapp.catalogue.models import EventClass, ModelVersion, Prediction, TrainingExample
 from labelapp.catalogue.selectors import examples, most_probable
+from labelapp.catalogue.vocabulary import known_as
 from labelapp.pages.figures import Scores, changes, overall_changes, scores_of
 
 Split = TrainingExample.Split
@@ -18,7 +19,7 @@ SHOWN = 12
 class Judged:
     """An event with both labels and what a judge that never learned from it says."""
 
-    before: str
+    before: str | None
     now: str | None
     predicted: str
 
@@ -44,18 +45,26 @@ def relabelling(judged: list[Judged], codes: list[str], classes: Mapping[str, Ev
 
 def judged_on_test(model: ModelVersion) -> list[Judged]:
     """Its test events, by its newest stored prediction of each."""
+    called = _in_its_words(model)
     rows = model.examples.filter(split=Split.TEST).values_list("event_id", "event_class__code", "event__label__code")
     said = Prediction.objects.filter(model=model, event__examples__in=model.examples.filter(split=Split.TEST))
     newest = dict(said.order_by("created_at", "pk").values_list("event_id", "event_class__code"))
-    return [Judged(before, now, newest[event]) for event, before, now in rows if event in newest]
+    return [Judged(called(before), called(now), newest[event]) for event, before, now in rows if event in newest]
 
 
 def judged_out_of_fold(model: ModelVersion) -> list[Judged]:
     """The events that it learned from, by members that did not."""
     rows = model.examples.filter(out_of_fold__isnull=False).exclude(split=Split.TEST)
     found = rows.values_list("event_class__code", "event__label__code", "out_of_fold")
-    judged = ((before, now, most_probable(said)[0]) for before, now, said in found)
+    called = _in_its_words(model)
+    judged = ((called(before), called(now), most_probable(said)[0]) for before, now, said in found)
     return [Judged(before, now, code) for before, now, code in judged if code]
+
+
+def _in_its_words(model: ModelVersion) -> Callable[[str | None], str | None]:
+    """What the model calls a class of its site: its recipe may count several to one."""
+    names = known_as(model.recipe, model.site.classes.values_list("code", flat=True))
+    return lambda code: names.get(code, code) if code else None
 
 
 def suspected(model: ModelVersion, classes: Mapping[str, EventClass]) -> list[dict[str, Any]]:
@@ -76,7 +85,7 @@ def events_by_class(model: ModelVersion, classes: Mapping[str, EventClass]) -> d
     if not counts:
         return None
     present = {code for code, _ in counts}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"event_class": event_class, "counts": [counts[code, split] for split in Split.values]}
         for code, event_class in classes.items()
         if code in present or code in model.classes

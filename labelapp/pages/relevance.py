@@ -10,6 +10,7 @@ from labelapp.pages.evidence import measured
 # The newest; more would change a mean by nothing that is seen.
 MOST_MAPS = 2_000
 MOMENTS = ("before", "within", "after")
+DELETED = {"most relevant": "ours", "at random": "random"}
 
 
 def relevance(model: ModelVersion, classes: Mapping[str, EventClass]) -> dict[str, Any] | None:
@@ -37,22 +38,37 @@ GROUPS = {
     "bands": "Share per band",
     "components": "per component",
     "moments": "before, within, after the event",
-    "checks": "Checks",
+    "signs": "speaking",
+    "left": "Logit left¹",
+    "checks": "Maps",
 }
 
 
 @measured
 def _first_map(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The map of the class that is held against the label, each group as {column: value}."""
-    target = summary["targets"][0]
-    found = {each["target"]: each for each in summary["explanations"]}[target]
+    """The map of the class that is held against the label, each group as {column: (part, whole)}."""
+    found = summary["explanations"][0]
     return {
-        "target": target,
-        "bands": {f"{band['low_hz']:g}–{band['high_hz']:g} Hz": float(band["share"]) for band in found["bands"]},
-        "components": {name: float(share) for name, share in found["components"].items()},
-        "moments": {name: float(found["moments"][name]) for name in MOMENTS},
-        "checks": {"for the class": float(found["positive"])},
+        "target": str(found["target"]),
+        "bands": {f"{band['low_hz']:g}–{band['high_hz']:g} Hz": (float(band["share"]), 1) for band in found["bands"]},
+        "components": {name: (float(found["components"][name]), 1) for name in sorted(found["components"], key=_place)},
+        "moments": {name: (float(found["moments"][name]), 1) for name in MOMENTS},
+        "signs": {"for it": (float(found["positive"]), 1)},
+        **(_deletion(found.get("deletion")) or {"left": {}, "checks": {}}),
     }
+
+
+def _place(component: str) -> tuple[int, str]:
+    """Z, N, E, whatever order a database gives; then others by name."""
+    return ("ZNE".find(component[:1]) % 4, component)
+
+
+@measured
+def _deletion(check: Mapping[str, Any]) -> dict[str, Any]:
+    """How much of the logit is left when the most relevant tenth is removed, against a tenth at random."""
+    tenth = check["shares"].index(0.1)
+    left = {name: (float(check[key][tenth]), float(check[key][0])) for name, key in DELETED.items()}
+    return {"left": left, "checks": {"better than chance": (float(check["area"] < check["random_area"]), 1)}}
 
 
 def _row(
@@ -66,6 +82,8 @@ def _row(
     return {"code": code, "event_class": event_class, "cells": cells, "maps": len(maps)}
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+def _mean(parts: list[tuple[float, float] | None]) -> float | None:
+    """Σ part / Σ whole: of shares their mean, of logits no blow-up where a single one is near zero."""
+    known = [pair for pair in parts if pair is not None]
+    whole = sum(pair[1] for pair in known)
+    return sum(pair[0] for pair in known) / whole if whole else None

@@ -53,7 +53,10 @@ HISTORY = [
     for fold in (1, 2, 3, 4, 5) for epoch in range(1, 31)
 ]  # fmt: skip
 RECIPE = {
-    "catalogue": {"classes": {"rockfall": ["rockfall", "rock avalanche"]}, "noise_class": "noise"},
+    "catalogue": {
+        "classes": {"earthquake": ["earthquake"], "quake": ["quake"], "rockfall": ["rockfall", "rock avalanche"]},
+        "noise_class": "noise",
+    },
     "preprocessing": {
         "sampling_rate_hz": 250.0,
         "components": ["Z", "N", "E"],
@@ -76,12 +79,17 @@ def explanation_of(target, other, tilt):
         "moments": {"before": 0.1, "within": 0.8, "after": 0.1},
         "positive": 0.7,
         "text": "80% within the event.",
+        "deletion": {
+            "shares": [0.0, 0.1, 0.5],
+            "ours": [2.0, 0.5 + tilt, 0.1],
+            "random": [2.0, 1.8, 1.0],
+            "area": 0.6,
+            "random_area": 1.4,
+        },
     }
-    return {
-        "targets": [target, other],
-        "explanations": [{"target": t, **facts} for t in (target, other)],
-        "problems": [],
-    }
+    pairs = [(target, None), (other, None), (target, other)]
+    explained = [{"target": t, "against": against, **facts} for t, against in pairs]
+    return {"targets": [target, other], "explanations": explained, "problems": []}
 
 
 def furnish(model, events, classes, station, predict, relabel=()):

@@ -133,7 +133,29 @@ def test_relevance_is_the_mean_over_the_maps_of_each_class(page_of, full_model):
     assert headings[1][1] == ["Z", "N", "E"]
     by_class = {row["code"]: row["cells"][0]["share"] for row in found["rows"]}
     assert by_class["rockfall"] == pytest.approx(0.3)  # as tests.frontend.models made it
+    deletion = dict(zip(found["groups"][4][1] + found["groups"][5][1], found["rows"][-1]["cells"][-3:], strict=True))
+    assert deletion["at random"]["share"] == pytest.approx(0.9)
+    assert deletion["better than chance"]["share"] == 1
     assert sum(row["maps"] for row in found["rows"][:-1]) == found["rows"][-1]["maps"] == 12
+
+
+def test_maps_from_before_the_deletion_check_have_none(page_of, full_model):
+    from labelapp.catalogue.models import Explanation
+
+    model = full_model(events=4)
+    for row in Explanation.objects.all():
+        summary = {**row.summary, "explanations": [{**row.summary["explanations"][0], "deletion": None}]}
+        Explanation.objects.filter(pk=row.pk).update(summary=summary)
+    found = page_of(model).context["relevance"]
+    assert found["maps"] == 4
+    assert [heading for heading, _ in found["groups"]][-1] == "speaking"
+
+
+def test_a_label_that_the_recipe_counts_to_another_class_is_compared_as_that(page_of, full_model):
+    recipe = {"catalogue": {"classes": {"quake": ["quake", "earthquake"], "rockfall": ["rockfall"]}}}
+    ((_, _, tests), _) = page_of(full_model(recipe=recipe)).context["relabelled"]
+    rows = {row.code: row.support for row in tests["before"].rows}
+    assert rows == {"earthquake": 0, "quake": 2, "rockfall": 1, "noise": 0}  # of events 0, 3, 6, 9 that tested it
 
 
 def test_maps_in_another_shape_are_left_out(page_of, full_model):
