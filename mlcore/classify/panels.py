@@ -2,7 +2,8 @@
 
 A panel is a safetensors file. Tensors: `waveform` (components, samples), `stft` (components, freq, time), `relevance`
 (targets, components, freq, time), `mask` (components, samples), `frequencies_hz` (freq,), `times_s` (time,). Its header
-has one entry, `panel`: JSON of the facts that `panels` lists.
+has one entry, `panel`: JSON of the facts that `panels` lists. The map of the difference of two targets is not stored:
+it is the first map minus the second, and float32 loses nothing of it that a colour could show.
 """
 
 import json
@@ -15,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
+from torch import Tensor
 
+from mlcore.classify.explanations import explanations
 from mlcore.classify.predict import Classifier
 from mlcore.classify.relevance import Relevance, explain
-from mlcore.classify.summary import summarise
 from mlcore.errors import UnreadableRecording
 from mlcore.stft import stft_axes
 from mlcore.traces import iso
@@ -58,18 +60,24 @@ def panels(classifier: Classifier, requests: Sequence[PanelRequest]) -> list[Pan
 
     Facts: station, components, starttime, sampling_rate_hz, window_s, band_hz, unit (of the tensor `waveform`), scale
     (per component: waveform · scale is the filtered recording in `recorded_unit`), event_start, event_end, classes,
-    probabilities, model_sha256, problems, targets, and `explanations`, one per target: target, logit, biases,
-    stabiliser, error, and `summarise`'s shares and text.
+    probabilities, model_sha256, problems, targets, `explanations` (one per target), and `difference` (of the first
+    target against the second; None where there is one only); see `mlcore.classify.explanations` for their keys.
     Raises ValueError for a target that the model does not know.
     """
     if not requests:
         return []
     windows = np.stack([request.window.data for request in requests])
     relevance = explain(classifier, windows, _target_indices(classifier, requests))
-    inputs = classifier.inputs(windows).numpy()
+    inputs, attributes = classifier.inputs(windows), classifier.attributes(windows)
     probabilities = classifier.predict(windows).probabilities
     return [
-        _panel(classifier, request, inputs[row], relevance, probabilities[row], row)
+        _panel(
+            classifier,
+            request,
+            (inputs[row], attributes[row]),
+            relevance.window(row, len(request.targets)),
+            probabilities[row],
+        )
         for row, request in enumerate(requests)
     ]
 
@@ -107,13 +115,13 @@ def _target_indices(classifier: Classifier, requests: Sequence[PanelRequest]) ->
 def _panel(
     classifier: Classifier,
     request: PanelRequest,
-    stft: NDArray[np.float32],
+    given: tuple[Tensor, Tensor],
     relevance: Relevance,
     probabilities: NDArray[np.float64],
-    row: int,
 ) -> Panel:
     preprocessing, window = classifier.recipe.preprocessing, request.window
     frequencies_hz, times_s = stft_axes(preprocessing)
+    told = explanations(classifier, request.targets, relevance, given, _event_s(request))
     facts = {
         "station": request.station,
         "components": list(preprocessing.components),
@@ -131,14 +139,13 @@ def _panel(
         "model_sha256": classifier.checksum,
         "problems": list(window.problems),
         "targets": list(request.targets),
-        "explanations": [
-            _explanation(classifier, request, relevance, row, column) for column in range(len(request.targets))
-        ],
+        "explanations": [each for each in told if each["against"] is None],
+        "difference": next((each for each in told if each["against"] is not None), None),
     }
     return Panel(
         waveform=window.data.astype(np.float32),
-        stft=stft,
-        relevance=relevance.maps[row, : len(request.targets)].astype(np.float32),
+        stft=given[0].numpy(),
+        relevance=relevance.maps[0].astype(np.float32),
         mask=window.mask.astype(np.uint8),
         frequencies_hz=frequencies_hz,
         times_s=times_s,
@@ -146,16 +153,7 @@ def _panel(
     )
 
 
-def _explanation(
-    classifier: Classifier, request: PanelRequest, relevance: Relevance, row: int, column: int
-) -> dict[str, Any]:
+def _event_s(request: PanelRequest) -> tuple[float, float]:
+    """The event's start and end in seconds from the window's start."""
     start = request.window.starttime
-    span = tuple((time - start).total_seconds() for time in (request.event_start, request.event_end))
-    return {
-        "target": request.targets[column],
-        "logit": float(relevance.logits[row, column]),
-        "biases": float(relevance.biases[row, column]),
-        "stabiliser": float(relevance.stabiliser[row, column]),
-        "error": float(relevance.error[row, column]),
-        **summarise(relevance.maps[row, column], classifier.recipe, (span[0], span[1])),
-    }
+    return (request.event_start - start).total_seconds(), (request.event_end - start).total_seconds()

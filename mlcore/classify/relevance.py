@@ -46,26 +46,32 @@ class Relevance:
         accounted: Floats = self.maps.sum(axis=(2, 3, 4)) + self.attributes.sum(axis=2) + self.biases + self.stabiliser
         return np.abs(self.logits - accounted)
 
+    def only(self, target: int) -> "Relevance":
+        """Of one of the t targets, (n, 1, …)."""
+        return Relevance(*(part[:, target : target + 1] for part in self._parts))
+
     def against(self, first: int, second: int) -> "Relevance":
         """Why class `first` of the t and not `second`: maps (n, 1, …) of the difference of their logits.
 
         LRP-ε is linear in its seed, so the difference of two maps is the map of the difference, at no cost.
         """
-        parts = (self.maps, self.attributes, self.logits, self.biases, self.stabiliser)
-        return Relevance(*(part[:, first : first + 1] - part[:, second : second + 1] for part in parts))
+        return Relevance(*(part[:, first : first + 1] - part[:, second : second + 1] for part in self._parts))
+
+    def window(self, row: int, targets: int) -> "Relevance":
+        """Of one of the n windows, and its first targets."""
+        return Relevance(*(part[row : row + 1, :targets] for part in self._parts))
+
+    @property
+    def _parts(self) -> tuple[Floats, ...]:
+        return self.maps, self.attributes, self.logits, self.biases, self.stabiliser
 
 
-def explain(
-    classifier: Classifier,
-    windows: NDArray[np.floating],
-    targets: NDArray[np.integer],
-    attributes: NDArray[np.floating] | None = None,
-) -> Relevance:
+def explain(classifier: Classifier, windows: NDArray[np.floating], targets: NDArray[np.integer]) -> Relevance:
     """LRP-ε maps of normalised windows (n, components, samples) for class indices `targets` (n, t).
 
-    `attributes` (n, a) are what a network with attributes is given beside the windows. Safe to call from several
-    threads at once: each call hooks its own copy of the network, in float64, for float32 maps of single events may be
-    wrong by several percent. Raises BadConfiguration for a network with a layer that LRP-ε has no rule for.
+    Safe to call from several threads at once: each call hooks its own copy of the network, in float64, for float32
+    maps of single events may be wrong by several percent. Raises BadConfiguration for a network with a layer that
+    LRP-ε has no rule for.
     """
     targets = np.asarray(targets)
     if targets.ndim != 2 or len(targets) != len(windows):
@@ -73,11 +79,10 @@ def explain(
             f"targets has shape {targets.shape}, but must be ({len(windows)} windows, classes to explain)."
         )
     network = double_copy(classifier.model)
-    beside = torch.zeros(len(windows), 0) if attributes is None else torch.as_tensor(attributes)
     pieces = []
     for rows in (slice(i, i + BATCH) for i in range(0, len(windows), BATCH)):
-        inputs = classifier.inputs(windows[rows])
-        pieces.append(relevance_of(network, inputs, torch.as_tensor(targets[rows]), beside[rows]))
+        inputs, attributes = classifier.inputs(windows[rows]), classifier.attributes(windows[rows])
+        pieces.append(relevance_of(network, inputs, torch.as_tensor(targets[rows]), attributes))
     return Relevance(*(torch.cat(parts).numpy() for parts in zip(*pieces, strict=True)))
 
 

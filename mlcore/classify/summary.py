@@ -13,8 +13,10 @@ def summarise(relevance: NDArray[np.float64], recipe: Recipe, event_s: tuple[flo
     """Shares of |relevance| of one map (components, freq, time), each 0 to 1.
 
     `event_s` is the event's start and end in seconds from the window's start. `components` and `moments` (before,
-    within, after the event, by the frames' centres) each sum to 1; `bands` are those of the recipe, and need not.
-    `positive` is the share that speaks for the class. A map of zeros has shares of 0.
+    within, after the event, by the frames' centres) each sum to 1; `bands` are those of the recipe, and need not. Bands
+    that share no frequency with the model's own are not told of but in `bands_left_out`, and what is relevant outside
+    of the model's band (where its filter left little, but not nothing) is `outside_band`. `positive` is the share that
+    speaks for the class. A map of zeros has shares of 0.
     """
     frequencies, times = stft_axes(recipe.preprocessing)
     size = np.abs(relevance)
@@ -24,9 +26,12 @@ def summarise(relevance: NDArray[np.float64], recipe: Recipe, event_s: tuple[flo
         return float(part.sum()) / total if total else 0.0
 
     components = {name: share(size[row]) for row, name in enumerate(recipe.preprocessing.components)}
+    own_low, own_high = recipe.preprocessing.band_hz
+    heard = [low < own_high and high > own_low for low, high in recipe.explanation.bands_hz]
     bands = [
         {"low_hz": low, "high_hz": high, "share": share(size[:, (frequencies >= low) & (frequencies < high)])}
-        for low, high in recipe.explanation.bands_hz
+        for (low, high), is_heard in zip(recipe.explanation.bands_hz, heard, strict=True)
+        if is_heard
     ]
     before, after = times < event_s[0], times > event_s[1]
     moments = {
@@ -36,7 +41,17 @@ def summarise(relevance: NDArray[np.float64], recipe: Recipe, event_s: tuple[flo
     }
     positive = share(np.maximum(relevance, 0))
     text = _sentence(components, bands, moments, positive) if total else "Nothing in this window was relevant."
-    return {"components": components, "bands": bands, "moments": moments, "positive": positive, "text": text}
+    return {
+        "components": components,
+        "bands": bands,
+        "bands_left_out": [
+            list(band) for band, is_heard in zip(recipe.explanation.bands_hz, heard, strict=True) if not is_heard
+        ],
+        "outside_band": share(size[:, (frequencies < own_low) | (frequencies > own_high)]),
+        "moments": moments,
+        "positive": positive,
+        "text": text,
+    }
 
 
 def _sentence(

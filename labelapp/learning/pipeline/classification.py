@@ -132,6 +132,7 @@ def explain(classifier: Classifier, reading: EventReading, prediction: Predictio
         summary = {
             "targets": list(targets),
             "explanations": panel.facts["explanations"],
+            "difference": panel.facts["difference"],
             "problems": panel.facts["problems"],
         }
         store_explanation(prediction=prediction, station=station, panel=panel_bytes(panel), summary=summary)

@@ -80,6 +80,18 @@ def test_a_panel_accounts_for_the_logit_of_every_target(classifier):
         assert told["error"] <= 1e-9 * abs(told["logit"])
 
 
+def test_a_panel_tells_the_difference_whose_map_is_that_of_its_two_stored_maps(classifier):
+    (panel,) = panels(classifier, [request()])
+    difference = panel.facts["difference"]
+    assert (difference["target"], difference["against"]) == ("rockfall", "quake")
+    drawn = panel.relevance[0] - panel.relevance[1]  # as the browser subtracts, in float32
+    total = float(drawn.astype(np.float64).sum()) + difference["biases"] + difference["stabiliser"]
+    assert total == pytest.approx(difference["logit"], abs=1e-5)
+    expected = summarise(drawn.astype(np.float64), classifier.recipe, (3.0, 7.0))
+    assert difference["components"] == pytest.approx(expected["components"], rel=1e-5)
+    assert panels(classifier, [request(targets=("noise",))])[0].facts["difference"] is None
+
+
 def test_panels_of_a_batch_are_those_of_single_calls_even_with_unequal_targets(classifier):
     asked = [request(0), request(1, ("noise",)), request(2, ("quake", "noise", "rockfall"))]
     together = panels(classifier, asked)

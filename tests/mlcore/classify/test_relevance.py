@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,9 @@ from captum.attr import LRP
 from captum.attr._utils.lrp_rules import EpsilonRule
 from torch import nn
 
+from mlcore.checkpoint import model_files
 from mlcore.classify.model import STFTClassifier
+from mlcore.classify.predict import Classifier, network_for
 from mlcore.classify.relevance import EPSILON, double_copy, explain, relevance_of
 from mlcore.classify.zennit_compat import Activation, AvgPool, Composite, Convolution, Epsilon, Linear, Pass
 from mlcore.config import Network
@@ -21,7 +24,7 @@ def network(classes=3):
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             nn.init.normal_(parameter, std=0.3)
-    nn.init.normal_(model.head[-1].weight, std=0.5)
+    nn.init.normal_(model.logits.weight, std=0.5)
     return model
 
 
@@ -102,7 +105,8 @@ def loops_average(pool, a, relevance):
 
 def loops_network(model, x, target):
     """→ relevance of x (channels, freq, time), and what all biases took"""
-    layers = [*model.features[0], model.pool, *model.head]
+    (member,) = model.members
+    layers = [*member.features[0], member.pool, *member.head, model.logits]
     inputs = [x]
     for layer in layers:
         inputs.append(layer(inputs[-1].unsqueeze(0)).squeeze(0).detach())
@@ -174,6 +178,22 @@ def test_map_and_biases_and_stabiliser_add_up_to_the_logit(classifier):
     assert (np.abs(found.biases) > 1e-3).all(), "biases must have a share, or the test proves nothing"
 
 
+def test_a_model_of_several_members_with_cells_and_attributes_is_explained_whole():
+    recipe = replace(SMALL, network=replace(SMALL.network, cells=(4, 8), attributes=True))
+    torch.manual_seed(1)
+    model = network_for(recipe, len(CLASSES), members=2)
+    nn.init.normal_(model.logits.weight, std=0.3)
+    classifier = Classifier.from_files(
+        model_files(model, {"classes": CLASSES, "recipe": recipe.to_dict(), "members": 2})
+    )
+    windows = np.random.default_rng(6).uniform(-1, 1, (9, 3, SMALL.preprocessing.window_samples))
+    found = explain(classifier, windows, np.tile([0, 2], (9, 1)))
+    assert found.attributes.shape == (9, 2, len(classifier.attribute_names))
+    assert np.abs(found.attributes).max() > 1e-3
+    assert (found.error <= 1e-9).all()
+    np.testing.assert_allclose(found.logits, classifier.predict(windows).logits[:, [0, 2]], rtol=1e-4, atol=1e-5)
+
+
 def test_the_explained_logits_are_those_of_the_prediction(classifier):
     windows = np.random.default_rng(1).uniform(-1, 1, (4, 3, SMALL.preprocessing.window_samples))
     found = explain(classifier, windows, np.tile(np.arange(4), (4, 1)))
@@ -188,10 +208,10 @@ def test_the_map_of_a_difference_is_the_difference_of_maps(classifier):
     # LRP with a seed of +logit for one class and −logit for the other, which is what linearity claims
     for row, (first, second) in enumerate([(0, 2), (3, 1), (1, 0)]):
         network = double_copy(classifier.model)
-        network.head[-1] = nn.Sequential(network.head[-1], nn.Linear(len(CLASSES), 1, bias=False)).double()
+        network.logits = nn.Sequential(network.logits, nn.Linear(len(CLASSES), 1, bias=False)).double()
         with torch.no_grad():
-            network.head[-1][1].weight.zero_()
-            network.head[-1][1].weight[0, first], network.head[-1][1].weight[0, second] = 1, -1
+            network.logits[1].weight.zero_()
+            network.logits[1].weight[0, first], network.logits[1].weight[0, second] = 1, -1
         network.requires_grad_(False)
         maps, *_ = relevance_of(network, classifier.inputs(windows[row : row + 1]), torch.tensor([[0]]))
         theirs = maps[0, 0].numpy()
