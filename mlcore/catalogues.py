@@ -21,7 +21,6 @@ from typing import Any
 
 from mlcore.config import Catalogue
 from mlcore.errors import BadConfiguration
-from mlcore.sections import Table
 
 EVERY_ROW = Catalogue()
 REQUIRED = ("event_id", "event_class", "file")
@@ -70,12 +69,11 @@ def read_catalogue(
         except ValueError as error:
             skipped.append(Skipped(f"row {line} ({row['event_id'] or 'no event_id'})", str(error)))
             continue
-        if reason := _unwanted(row, catalogue):
+        if reason := unwanted(row, catalogue):
             left_out[reason] += 1
             continue
         label = catalogue.model_class(entry.event_class) or ""
-        noisy = bool(catalogue.noise_class) and _matches(row, catalogue.noise_only)
-        entries.append(replace(entry, event_class=label, gives_noise=noisy))
+        entries.append(replace(entry, event_class=label, gives_noise=gives_noise(row, catalogue)))
     by_recipe = [Skipped(f"{rows} row{'s' * (rows != 1)}", reason, rows) for reason, rows in left_out.items()]
     return entries, [*skipped, *by_recipe]
 
@@ -109,7 +107,7 @@ def _require_columns(path: Path | str, columns: Sequence[str], catalogue: Catalo
             )
 
 
-def _unwanted(row: Mapping[str, str], catalogue: Catalogue) -> str:
+def unwanted(row: Mapping[str, str], catalogue: Catalogue) -> str:
     """Why a recipe leaves a row out; "" where it does not."""
     for name, values in catalogue.only.items():
         if row[name] not in values:
@@ -122,8 +120,9 @@ def _unwanted(row: Mapping[str, str], catalogue: Catalogue) -> str:
     return ""
 
 
-def _matches(row: Mapping[str, str], wanted: Table) -> bool:
-    return all(row[name] in values for name, values in wanted.items())
+def gives_noise(row: Mapping[str, str], catalogue: Catalogue) -> bool:
+    """Whether a recipe cuts the noise around a row's event."""
+    return bool(catalogue.noise_class) and all(row[name] in values for name, values in catalogue.noise_only.items())
 
 
 def _entry(row: Mapping[str, str], required: Sequence[str]) -> CatalogueEntry:

@@ -6,11 +6,11 @@ from typing import Any
 from labelapp.catalogue.errors import Refused
 from labelapp.catalogue.models import ModelVersion, TrainingExample
 from labelapp.learning.pipeline.recipes import load_classifier
-from labelapp.learning.pipeline.windows import events_in_chunks, read_event
+from labelapp.learning.pipeline.windows import events_in_chunks, read_example
 from labelapp.learning.tracking import Job
 from mlcore.classify.evaluate import EventPrediction, predict_events
 from mlcore.classify.predict import Classifier
-from mlcore.config import Recipe
+from mlcore.config import Catalogue, Recipe
 from mlcore.datasets import EventWindows, LabelledWindow
 from mlcore.errors import SeisloopError
 from mlcore.metrics import classification_report
@@ -20,7 +20,9 @@ def compare(job: Job, new: Classifier, active: ModelVersion | None, tests: Itera
     """Macro-F1 and balanced accuracy of both models on test events (primary keys) that the active one did not learn.
 
     None where there is no active model. Each model reads the events by its own recipe; an event that one of them
-    cannot read is left out for both. An active model whose files are broken counts as having no events in common.
+    cannot read is left out for both. Where one tells apart what is one class to the other, both are measured in the
+    words of the other. An active model whose files are broken, or with which no words are shared, counts as having no
+    events in common.
     """
     if active is None:
         return None
@@ -31,12 +33,12 @@ def compare(job: Job, new: Classifier, active: ModelVersion | None, tests: Itera
     except (Refused, SeisloopError) as error:
         job.log(f"{active} cannot be compared: {error}")
         return {"model": active.number, "events": 0}
+    words = _common_words(new, rival)
     ours, theirs = (_predictions(job, classifier, shared) for classifier in (new, rival))
     both = sorted(ours.keys() & theirs.keys())
-    if not both:
+    if not both or words is None:
         return {"model": active.number, "events": 0}
-    classes = list(dict.fromkeys([*new.classes, *rival.classes]))
-    mine, its = (_report([p[event] for event in both], classes) for p in (ours, theirs))
+    mine, its = (_report([p[event] for event in both], words) for p in (ours, theirs))
     return {
         "model": active.number,
         "events": len(both),
@@ -52,7 +54,7 @@ def _predictions(job: Job, classifier: Classifier, pks: list[int]) -> dict[str, 
     for chunk in events_in_chunks(job.run.site, pks):
         job.check()
         windows = _windows(
-            [read_event(event, classifier.recipe).windows.values() for event in chunk], classifier.recipe
+            [read_example(event, classifier.recipe).windows.values() for event in chunk], classifier.recipe
         )
         if len(windows):
             found |= {prediction.event_id: prediction for prediction in predict_events(classifier, windows)}
@@ -63,5 +65,14 @@ def _windows(readings: Iterable[Iterable[LabelledWindow]], recipe: Recipe) -> Ev
     return EventWindows.stack([window for reading in readings for window in reading], recipe.preprocessing)
 
 
-def _report(predictions: list[EventPrediction], classes: list[str]) -> dict[str, Any]:
-    return classification_report([p.label for p in predictions], [p.predicted for p in predictions], classes)
+def _common_words(one: Classifier, other: Classifier) -> Catalogue | None:
+    """The classes that both models can be held to: those of the one whose recipe has a word for all classes of both."""
+    classes = [*one.classes, *other.classes]
+    by_coarseness = sorted((one.recipe.catalogue, other.recipe.catalogue), key=lambda words: not words.classes)
+    return next((words for words in by_coarseness if all(map(words.model_class, classes))), None)
+
+
+def _report(predictions: list[EventPrediction], words: Catalogue) -> dict[str, Any]:
+    said = [(words.model_class(p.label) or p.label, words.model_class(p.predicted) or p.predicted) for p in predictions]
+    classes = list(dict.fromkeys(code for pair in said for code in pair))
+    return classification_report([label for label, _ in said], [predicted for _, predicted in said], classes)

@@ -11,8 +11,8 @@ from labelapp.catalogue.models import ModelVersion, Site, TrainingExample
 from labelapp.catalogue.services import promote_model, store_model
 from labelapp.learning.models import Run
 from labelapp.learning.pipeline.comparison import compare
-from labelapp.learning.pipeline.recipes import site_recipe
-from labelapp.learning.pipeline.windows import Reasons, events_in_chunks, read_event
+from labelapp.learning.pipeline.recipes import site_codes, site_recipe, taught
+from labelapp.learning.pipeline.windows import Reasons, events_in_chunks, read_example
 from labelapp.learning.services import start_run
 from labelapp.learning.tracking import Job
 from mlcore.checkpoint import model_files
@@ -56,7 +56,10 @@ def _classify_next(job: Job, model: ModelVersion) -> None:
 
 
 def _read(job: Job, recipe: Recipe) -> tuple[EventWindows, Events]:
-    """The windows of every labelled event. Raises Invalid where none can be used."""
+    """The windows of every labelled event that the recipe takes, and of the noise around it.
+
+    Raises Invalid where none can be used.
+    """
     site, reasons = job.run.site, Reasons(job)
     pks = list(site.events.filter(label__isnull=False).values_list("pk", flat=True))
     windows: list[LabelledWindow] = []
@@ -65,9 +68,9 @@ def _read(job: Job, recipe: Recipe) -> tuple[EventWindows, Events]:
     for chunk in events_in_chunks(site, pks):
         for event in chunk:
             job.check()
-            reading = read_event(event, recipe)
+            reading = read_example(event, recipe)
             reasons.add(reading)
-            windows += reading.windows.values()
+            windows += [*reading.windows.values(), *reading.noise]
             if reading.windows and event.label:
                 events[event.event_id] = (event.pk, event.label.code)
             done += 1
@@ -89,7 +92,7 @@ def _learn(job: Job, windows: EventWindows, recipe: Recipe) -> TrainedClassifier
     site = job.run.site
     return train_classifier(
         windows,
-        list(site.classes.order_by("key").values_list("code", flat=True)),
+        taught(recipe, site_codes(site)),
         recipe,
         splits=sides(site, windows, recipe),
         trained_on=trained_on(site, windows),
@@ -100,19 +103,26 @@ def _learn(job: Job, windows: EventWindows, recipe: Recipe) -> TrainedClassifier
 
 
 def sides(site: Site, windows: EventWindows, recipe: Recipe) -> dict[str, Side]:
-    """The side of each event. What tested the active model tests its successor too, or neither could be compared.
+    """The side of each unit. What tested the active model tests its successor too, or neither could be compared.
 
-    So an event that once tested never trains, as long as models succeed one another; all others are split anew.
+    So an event that once tested never trains, as long as models succeed one another; all others are split anew. The
+    noise around an event goes with it.
     """
     shares = (recipe.training.test_share, recipe.training.validation_share)
     tested = _on_sides(site.active_model, TrainingExample.Split.TEST)
-    others = [i for i, event in enumerate(windows.event_ids) if event not in tested]
     seen = _on_sides(site.active_model, TrainingExample.Split.TRAIN, TrainingExample.Split.VALIDATION)
-    fresh = windows.select([i for i in others if windows.event_ids[i] not in seen])
-    known = windows.select([i for i in others if windows.event_ids[i] in seen])
-    split: dict[str, Side] = {event: "test" for event in windows.event_ids if event in tested}
-    split |= split_by_event(known.event_ids, known.labels, (0.0, shares[1] / (1 - shares[0])), recipe.training.seed)
-    return split | split_by_event(fresh.event_ids, fresh.labels, shares, recipe.training.seed)
+    units = list(zip(windows.event_ids, windows.groups, strict=True))
+    others = [i for i, (_, event) in enumerate(units) if event not in tested]
+    fresh = windows.select([i for i in others if windows.groups[i] not in seen])
+    known = windows.select([i for i in others if windows.groups[i] in seen])
+    split: dict[str, Side] = {unit: "test" for unit, event in units if event in tested}
+    split |= _split(known, (0.0, shares[1] / (1 - shares[0])), recipe)
+    return split | _split(fresh, shares, recipe)
+
+
+def _split(windows: EventWindows, shares: tuple[float, float], recipe: Recipe) -> dict[str, Side]:
+    times = windows.starttimes if recipe.training.split == "time" else None
+    return split_by_event(windows.event_ids, windows.labels, shares, recipe.training.seed, times)
 
 
 def _on_sides(model: ModelVersion | None, *splits: str) -> set[str]:
@@ -124,7 +134,10 @@ def _on_sides(model: ModelVersion | None, *splits: str) -> set[str]:
 def trained_on(site: Site, windows: EventWindows) -> str:
     """What a model learned from, in words."""
     made_up = "synthetic events, which say nothing about real slopes; " if site.synthetic else ""
-    return f"{made_up}{len(set(windows.event_ids))} labelled events of {site}, {len(windows)} windows"
+    events = set(windows.groups)
+    noise = len(set(windows.event_ids) - events)
+    around = f", and the noise around {noise} of them" if noise else ""
+    return f"{made_up}{len(events)} labelled events of {site}{around}, {len(windows)} windows"
 
 
 def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: Events) -> ModelVersion:
@@ -132,7 +145,8 @@ def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: 
     job.progress("comparing with the active model", LEARNED)
     site = job.run.site
     site.refresh_from_db()
-    tests = [events[event][0] for event, side in trained.splits.items() if side == "test"]
+    splits = {events[unit][0]: side for unit, side in trained.splits.items() if unit in events}  # noise is no event
+    tests = [event for event, side in splits.items() if side == "test"]
     comparison = compare(job, Classifier(trained.model, trained.description), site.active_model, tests)
     metrics = {**trained.description["metrics"], "notes": trained.description["notes"], "comparison": comparison}
     description = {**trained.description, "metrics": metrics}
@@ -140,7 +154,7 @@ def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: 
         site=site,
         files=model_files(trained.model, description),
         description=description,
-        splits={events[event][0]: side for event, side in trained.splits.items()},
+        splits=splits,
         labels=dict(events.values()),
         trained_on=trained.description["trained_on"],
     )

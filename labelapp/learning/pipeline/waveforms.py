@@ -1,14 +1,14 @@
 """What a station recorded in a time span, and the window of an event at a station: one rule for all who need one."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from labelapp.catalogue.models import Observation, Recording, Station
+from labelapp.catalogue.models import Event, Observation, Recording, Station
 from labelapp.learning.pipeline.ingesting import checksum
 from mlcore.config import Recipe
-from mlcore.datasets import EDGE_S, LabelledWindow, labelled_window
+from mlcore.datasets import LabelledWindow, labelled_windows, reach
 from mlcore.errors import UnreadableRecording, UnusableWaveform
 from mlcore.waveform import Waveform, read
 
@@ -61,26 +61,26 @@ def recordings_covering(station: Station, starttime: datetime, endtime: datetime
     return list(Recording.objects.filter(traces__in=traces).distinct().order_by("path"))
 
 
-def observation_window(observation: Observation, recipe: Recipe) -> LabelledWindow:
-    """The window that stands for an event at a station, with room around it for training to move it.
+def observation_windows(observation: Observation, recipe: Recipe, *, gives_noise: bool = False) -> list[LabelledWindow]:
+    """The window that stands for an event at a station, then, on request, those of the noise around it.
 
-    Training, classification and display all come here, so that they see the same samples.
+    Labels are the model's words. Each window has room around it for training to move it. Training, classification and
+    display all come here, so that they see the same samples.
     Raises UnusableWaveform or UnreadableRecording where there is none.
     """
-    preprocessing, margin_s = recipe.preprocessing, recipe.training.time_shift_s
-    beyond = timedelta(seconds=preprocessing.window_s + margin_s + EDGE_S)
-    waveform = read_span(
-        observation.station, observation.starttime - beyond, observation.endtime + beyond, preprocessing.components
-    )
     event = observation.event
-    return labelled_window(
-        waveform,
+    if event.origin == Event.Origin.DETECTION:  # it lies where it was found
+        recipe = replace(recipe, placement=replace(recipe.placement, slack_s=0.0))
+    before, after = reach(recipe)
+    begin, end = observation.starttime - before, observation.endtime + after
+    return labelled_windows(
+        read_span(observation.station, begin, end, recipe.preprocessing.components),
         event_id=event.event_id,
-        label=event.label.code if event.label else "",
+        label=(event.label and recipe.catalogue.model_class(event.label.code)) or "",
         starttime=observation.starttime,
         endtime=observation.endtime,
-        preprocessing=preprocessing,
-        margin_s=margin_s,
+        recipe=recipe,
+        gives_noise=gives_noise,
     )
 
 

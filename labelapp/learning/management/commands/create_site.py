@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from labelapp.catalogue.schemes import read_scheme
+from labelapp.catalogue.schemes import DEFAULT_CLASSES, read_scheme
 from labelapp.catalogue.services import create_site
 from labelapp.learning.management.running import LearningCommand
 
@@ -21,10 +21,11 @@ class Command(LearningCommand):
     def perform(self, *, name: str, classes: str | None, recipe: str | None, description: str, **options: Any) -> None:
         from labelapp.learning.pipeline.recipes import check_recipe
 
+        scheme = read_scheme(classes) if classes else DEFAULT_CLASSES
         site = create_site(
             name=name,
-            classes=read_scheme(classes) if classes else None,
-            recipe=check_recipe(recipe) if recipe else None,
+            classes=scheme,
+            recipe=check_recipe(recipe, [facts.code for facts in scheme]) if recipe else None,
             description=description,
         )
         codes = ", ".join(f"{c.code} ({c.key})" for c in site.classes.all())

@@ -14,9 +14,9 @@ class Command(LearningCommand):
         parser.add_argument("file", help="TOML; one table for each of mlcore.config's sections")
 
     def perform(self, *, site: str, file: str, **options: Any) -> None:
-        from labelapp.learning.pipeline.recipes import check_recipe
+        from labelapp.learning.pipeline.recipes import check_recipe, site_codes
 
         found = find_site(site)
-        found.recipe = check_recipe(file)
+        found.recipe = check_recipe(file, site_codes(found))
         found.save(update_fields=["recipe"])
         self.stdout.write(f"The next model of {found} is trained by {file}.")
