@@ -1,14 +1,16 @@
 """Catalogues as CSV: which event was seen at which station, in which file, when, and what it is called.
 
-One row per event and station. Columns, by their header, in any order; others serve a recipe's filters only:
+One row per event and station. A comma, semicolon or tab separates columns, named in the first line in any order and
+case; others than these serve a recipe's filters only:
 
     event_id                  what joins an event's stations
-    event_class               its label
+    event_class or label      its label
     file                      the recording, relative to the waveform folder
     network station location  or station_id (NET.STA.LOC); optional where the file holds one station
-    the time span, first of:  starttime endtime · onset duration_s · trace_start trace_end; without any, all of the file
+    the time span, first of:  starttime endtime · onset duration_s · catalogue_time duration_s · trace_start trace_end;
+                              without any, all of the file
 
-Times are ISO 8601; without an offset they are taken as UTC.
+Times are ISO 8601; without an offset they are taken as UTC. Where semicolons separate, commas are decimal.
 """
 
 import csv
@@ -16,6 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,7 +27,12 @@ from mlcore.errors import BadConfiguration
 
 EVERY_ROW = Catalogue()
 REQUIRED = ("event_id", "event_class", "file")
-SPANS = (("starttime", "endtime"), ("onset", "duration_s"), ("trace_start", "trace_end"))
+SPANS = (
+    ("starttime", "endtime"),
+    ("onset", "duration_s"),
+    ("catalogue_time", "duration_s"),
+    ("trace_start", "trace_end"),
+)
 
 
 @dataclass(frozen=True)
@@ -81,13 +89,28 @@ def read_catalogue(
 def _rows(path: Path | str, catalogue: Catalogue, required: Sequence[str]) -> list[dict[str, str]]:
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            _require_columns(path, reader.fieldnames or [], catalogue, required)
-            return [
-                {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)} for row in reader
-            ]
+            header = file.readline()
+            delimiter = max(",;\t", key=header.count)
+            columns = _columns(next(csv.reader([header], delimiter=delimiter), []))
+            _require_columns(path, columns, catalogue, required)
+            cells = list(csv.reader(file, delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadConfiguration(f"{path} cannot be read as CSV: {error}. Give a UTF-8 file with a header.") from error
+    rows = (
+        {name: text.strip() for name, text in zip_longest(columns, row[: len(columns)], fillvalue="")}
+        for row in cells
+        if row
+    )
+    if delimiter == ";":
+        return [{**row, "duration_s": row.get("duration_s", "").replace(",", ".")} for row in rows]
+    return list(rows)
+
+
+def _columns(header: Sequence[str]) -> list[str]:
+    names = [name.strip().lower() for name in header]
+    if "event_class" in names:
+        return names
+    return ["event_class" if name == "label" else name for name in names]
 
 
 def _require_columns(path: Path | str, columns: Sequence[str], catalogue: Catalogue, required: Sequence[str]) -> None:

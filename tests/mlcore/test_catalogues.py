@@ -64,6 +64,24 @@ def test_rows_that_make_no_sense_are_told_and_the_rest_goes_on(tmp_path):
     assert skipped[0].item == "row 2 (no event_id)"
 
 
+SAME = {
+    "commas": "event_id,event_class,file,onset,duration_s\na,quake,x,2026-03-01T06:00:10Z,2.5\n",
+    "semicolons": "Event_ID;label;FILE;catalogue_time;duration_s\na;quake;x;2026-03-01T06:00:10Z;2,5\n",
+    "tabs": "event_id\tlabel\tfile\tstarttime\tendtime\na\tquake\tx\t2026-03-01T06:00:10\t2026-03-01T06:00:12.5\n",
+    "with a mark, a blank line and a cell too many": (
+        "\ufeffevent_id, event_class ,file,onset,duration_s\n\na,quake,x,2026-03-01T06:00:10Z,2.5,more\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", SAME.values(), ids=SAME)
+def test_a_catalogue_may_be_written_in_any_way_that_the_web_application_imports(tmp_path, text):
+    assert read_catalogue(catalogue(tmp_path, text)) == (
+        [CatalogueEntry("a", "quake", "x", None, at(10), at(12.5))],
+        [],
+    )
+
+
 @pytest.mark.parametrize("content", [b"event_id,file\n1,a\n", b"", b"\xff\xfe\x00", b"a,b\n\x00"])
 def test_a_file_that_is_no_catalogue_is_refused_with_a_way_out(tmp_path, content):
     path = tmp_path / "catalogue.csv"
