@@ -153,3 +153,15 @@ def test_noise_before_an_events_span_is_counted_from_its_start_and_beginning_wit
     assert [p.start / HZ for p in noise_of(signal_at(100), before, Placement(), start=30)[1]] == []
     widened = replace(ONSET, slack_s=500)
     assert [p.start / HZ for p in noise_of(signal_at(100), NOISE, widened, start=90)[1]] == [3]
+
+
+@settings(max_examples=20)
+@given(second=st.floats(40, 120), gain=st.sampled_from([1e-9, 0.37, 1e6]), late=st.integers(0, 600))
+def test_a_louder_record_is_placed_alike_and_a_later_event_later(second, gain, late):
+    values = signal_at(second)
+    place = event_place(waveform(values, HZ), at(0), at(180), P, ONSET)
+    assert event_place(waveform(gain * values, HZ), at(0), at(180), P, ONSET) == place
+    calm = np.random.default_rng(1).normal(size=late) * 0.1
+    moved = event_place(waveform(np.concatenate([calm, values]), HZ), at(0), at(180 + late / HZ), P, ONSET)
+    if place.start > place.first:  # else the record's edge held it back
+        assert moved.start == place.start + late
