@@ -81,8 +81,9 @@ def _reliability(side: Mapping[str, Any]) -> dict[str, Any]:
 def randomisation(model: ModelVersion) -> dict[str, Any]:
     """Whether the maps depend on the weights: they must change when these are shuffled."""
     found = model.metrics["randomisation"]
-    layers = [_layer(str(layer["name"]), float(layer["similarity"])) for layer in found["layers"]]
-    return {"passed": bool(found["passed"]), "text": str(found["text"]), "layers": layers}
+    layers = [_layer(str(layer["layer"]), float(layer["similarity"])) for layer in found["layers"]]
+    said = {"text": str(found["text"]), "measure": str(found.get("measure", ""))}
+    return {"passed": bool(found["passed"]), "layers": layers, **said}
 
 
 def _layer(name: str, similarity: float) -> dict[str, Any]:

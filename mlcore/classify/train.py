@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class TrainedClassifier:
     model: nn.Module
     description: Description  # classes, recipe, metrics on test events, history, …: what model.json holds
     splits: dict[str, Side]  # the side of every event
+    out_of_fold: dict[str, dict[str, float]] = field(default_factory=dict)  # {unit: {class: p}}, by who never saw it
+    suspicion: dict[str, float] = field(default_factory=dict)  # {unit: 0…1}, larger: its label is more likely wrong
 
     @property
     def files(self) -> dict[str, bytes]:

@@ -43,7 +43,7 @@ METRICS = {
     "randomisation": {
         "passed": True,
         "text": "With shuffled weights the maps correlate by 0.08 with the true ones.",
-        "layers": [{"name": "head", "similarity": 0.31}, {"name": "block 1", "similarity": 0.08}],
+        "layers": [{"layer": "head", "similarity": 0.31}, {"layer": "features.0", "similarity": 0.08}],
     },
     "parameters": 412_356,
 }  # fmt: skip

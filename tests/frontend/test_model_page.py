@@ -218,6 +218,15 @@ def test_hostile_words_of_a_training_stay_words(page_of, full_model):
     assert "<script>alert" not in page_of(model).text
 
 
+def until(page, condition):
+    """Wait for a condition: Playwright's own way needs the eval that the pages forbid."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(condition)
+
+
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 class TestInABrowser:
@@ -254,10 +263,10 @@ class TestInABrowser:
         ink = "document.getElementById('curves').layout.font.color"
         before = page.evaluate(ink)
         page.get_by_role("button", name="Dark").click()
-        page.wait_for_function(f"{ink} !== '{before}'")
+        until(page, f"{ink} !== '{before}'")
         page.set_viewport_size({"width": 1024, "height": 800})
         element = "document.getElementById('curves')"
-        page.wait_for_function(f"{element}.layout.width === {element}.clientWidth")
+        until(page, f"{element}.layout.width === {element}.clientWidth")
 
     def test_the_parts_are_reached_from_the_top_by_key(self, opened):
         page = opened()
