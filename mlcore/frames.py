@@ -60,7 +60,8 @@ class SharedFrames:
 
     def __init__(self, data: NDArray[np.float64], preprocessing: Preprocessing):
         self.preprocessing, self.layout = preprocessing, Layout.of(preprocessing)
-        self.data = torch.as_tensor(np.ascontiguousarray(data), dtype=torch.float32)
+        data = data / (np.abs(data).max(initial=0.0) or 1.0)  # squares in float32 neither vanish nor overflow
+        self.data = torch.as_tensor(data, dtype=torch.float32)
         self.mean, self.scale, self.plain = _normalising(data, preprocessing)
         self.taper = torch.as_tensor(taper_of(preprocessing), dtype=torch.float32)
         transform = torch.fft.rfft(torch.as_tensor(taper_of(preprocessing)))
@@ -78,7 +79,7 @@ class SharedFrames:
         inside = slice(layout.before, layout.before + layout.whole)
         self._cut(out, rows, inside)
         lifted = self._gather(self.complex, rows) - mean[:, None, None] * self.transform[:, None, None]
-        out[:, self.lifted, inside] = lifted.abs()
+        out[:, self.lifted, inside] = _magnitudes(lifted)
         if layout.before:
             out[:, :, : layout.before] = self._edge(rows, mean, at_start=True)
         if layout.after:
@@ -95,7 +96,7 @@ class SharedFrames:
         for start in range(0, count, CHUNK):
             part = slice(start, start + CHUNK)
             spectra = torch.fft.rfft(frames[:, part] * self.taper).permute(2, 1, 0)
-            magnitudes[:, part], lifted[:, part] = spectra.abs(), spectra[self.lifted]
+            magnitudes[:, part], lifted[:, part] = _magnitudes(spectra), spectra[self.lifted]
         return magnitudes, lifted
 
     def _cut(self, out: Tensor, rows: NDArray[np.intp], inside: slice) -> None:
@@ -122,7 +123,13 @@ class SharedFrames:
         pieces = self.data[:, starts[:, None] + torch.arange(reach)] - mean.T[:, :, None]
         padded = torch.nn.functional.pad(pieces, (before, 0) if at_start else (0, after))
         spectra = torch.fft.rfft(padded.unfold(-1, layout.length, layout.hop) * self.taper)
-        return spectra.abs().permute(1, 3, 2, 0)
+        return _magnitudes(spectra).permute(1, 3, 2, 0)
+
+
+def _magnitudes(spectra: Tensor) -> Tensor:
+    """|spectra|, several times as fast as torch's abs, which minds overflow."""
+    parts = torch.view_as_real(spectra).square()
+    return (parts[..., 0] + parts[..., 1]).sqrt()
 
 
 def _normalising(

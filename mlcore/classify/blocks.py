@@ -8,9 +8,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlcore.classify.predict import network_inputs
+from mlcore.classify.predict import network_attributes, network_inputs
 from mlcore.config import Recipe
 from mlcore.frames import Layout, SharedFrames
+from mlcore.stft import stft_input
 from mlcore.traces import Waveform
 from mlcore.windows import normalise
 
@@ -41,14 +42,21 @@ class Block:
         return len(self.usable)
 
     def inputs(self, rows: NDArray[np.intp]) -> Tensor:
-        """What the network is given for these windows, float32 (n, components, freq, time)."""
+        """The map that the network is given for these windows, float32 (n, components, freq, time)."""
         if self.shared is None or self.own[rows].all():
             return self._plain(rows)
-        inputs = self.shared.inputs(rows)
+        inputs = stft_input(self.shared.inputs(rows), self.recipe.preprocessing)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
         own = np.flatnonzero(self.own[rows])
         if own.size:
             inputs[torch.as_tensor(own)] = self._plain(rows[own])
         return inputs
+
+    def attributes(self, rows: NDArray[np.intp]) -> Tensor:
+        """What the network is given beside the map, (n, a); a is 0 for a network that takes none."""
+        if not self.recipe.network.attributes:
+            return torch.zeros(len(rows), 0)
+        return network_attributes(self.normalised(rows), self.recipe)
 
     def normalised(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """These windows as `sliding_windows` gives them, (n, components, samples)."""

@@ -3,7 +3,7 @@
 Three savings, none of which changes a detection:
 - Overlapping windows share their STFT frames (see `mlcore.frames`).
 - The median over m steps (Jiang et al. 2024, section 4.4) is zero unless (m + 1) / 2 of them reach the threshold. So of
-  every m windows (m − 1) / 2 may wait; where one of the others comes near the threshold, all around it are asked.
+  every m windows (m − 1) / 2 may wait; where one of the others comes near the threshold, those around it are asked.
 - Where the CPU multiplies bfloat16 itself, the network is asked in bfloat16 which windows come near the threshold, and
   these are asked again in float32. Every probability that counts is float32's; predictions and explanations of events
   are never bfloat16.
@@ -55,38 +55,43 @@ class Scanner:
     def everything(self, waveform: Waveform) -> Iterator[Scanned]:
         """The probabilities of every usable window of a prepared record, in float32."""
         for block in blocks(waveform, self.classifier.recipe):
-            yield Scanned(block.first, self._exact(block, block.usable), block.usable)
+            yield Scanned(block.first, self._answers(block, block.usable), block.usable)
 
     def what_counts(self, waveform: Waveform) -> Iterator[Scanned]:
         """As `everything`, but 0 for windows that post-processing sets to 0: it makes the same detections of both."""
         for block in blocks(waveform, self.classifier.recipe):
-            probabilities = self._exact(block, block.usable) if self.busy else self._near_the_threshold(block)
+            probabilities = self._answers(block, block.usable) if self.busy else self._near_the_threshold(block)
             spoke = np.asarray((probabilities[:, self.events] >= self.threshold).any(axis=1))
             self.busy = float(around(spoke, self.median).mean()) > BUSY  # the next block is likely as busy
             yield Scanned(block.first, probabilities, block.usable)
 
     def _near_the_threshold(self, block: Block) -> NDArray[np.float64]:
-        """The probabilities of the windows around those that come near the threshold."""
-        first, bfloat16 = np.flatnonzero(block.usable & asked_first(len(block), self.median)), self.bfloat16
-        answers = np.zeros((len(block), len(self.classifier.classes)))
-        answers[first] = ask(self.classifier, block, first, bfloat16=bfloat16)
-        reached = answers[:, self.events].max(axis=1, initial=0.0) >= self.threshold - NEAR * bfloat16
-        wanted = around(reached, self.median) & block.usable
+        """The probabilities of the windows that come near the threshold, where a median may be above zero."""
+        bfloat16 = self.bfloat16
+        first = block.usable & asked_first(len(block), self.median)
+        answers = self._answers(block, first, bfloat16=bfloat16)
+        waited = around(self._reach(answers, bfloat16), self.median) & block.usable & ~first
+        answers += self._answers(block, waited, bfloat16=bfloat16)
         if not bfloat16:
-            wanted[first] = False
-            return answers + self._exact(block, wanted)
+            return answers
+        wanted = self._reach(answers, bfloat16)
         if not self.compared:
-            wanted[first[:BATCH]] = True
-        exact = self._exact(block, wanted)
+            wanted[np.flatnonzero(first)[:BATCH]] = True
+        exact = self._answers(block, wanted)
         if not self._errs(answers, exact, wanted):
             return exact
         self.bfloat16 = False
         return self._near_the_threshold(block)
 
-    def _exact(self, block: Block, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """float32's probabilities of the wanted windows; 0 for the others."""
+    def _reach(self, answers: NDArray[np.float64], bfloat16: bool) -> NDArray[np.bool_]:
+        """Which windows some event class brings to the threshold, or so near that bfloat16 does not tell, (n,)."""
+        likeliest = answers[:, self.events].max(axis=1, initial=0.0)
+        return np.asarray(likeliest >= self.threshold - (NEAR if bfloat16 else 0.0))
+
+    def _answers(self, block: Block, wanted: NDArray[np.bool_], *, bfloat16: bool = False) -> NDArray[np.float64]:
+        """The network's probabilities of the wanted windows, (n, classes); 0 for the others."""
         probabilities, rows = np.zeros((len(block), len(self.classifier.classes))), np.flatnonzero(wanted)
-        probabilities[rows] = ask(self.classifier, block, rows)
+        probabilities[rows] = ask(self.classifier, block, rows, bfloat16=bfloat16)
         return probabilities
 
     def _errs(self, answers: NDArray[np.float64], exact: NDArray[np.float64], wanted: NDArray[np.bool_]) -> bool:
@@ -105,7 +110,7 @@ def ask(classifier: Classifier, block: Block, rows: Rows, *, bfloat16: bool = Fa
     for start in range(0, len(rows), BATCH):
         part = slice(start, start + BATCH)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
-            logits = classifier.model(block.inputs(rows[part]))
+            logits = classifier.model(block.inputs(rows[part]), block.attributes(rows[part]))
         answers[part] = softmax(logits.float().numpy())
     return answers
 

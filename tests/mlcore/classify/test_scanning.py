@@ -1,5 +1,6 @@
 """Windows that wait, bfloat16 and shared frames change no detection."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import median_filter
 
 from mlcore.classify.postprocess import detections
-from mlcore.classify.predict import softmax
+from mlcore.classify.predict import Classifier, build
 from mlcore.classify.scanning import Scanner, around, ask, asked_first, multiplies_bfloat16
+from mlcore.config import Network
 from mlcore.preprocessing import preprocess
 from mlcore.windows import sliding_windows
 
@@ -43,9 +45,8 @@ def found(probabilities, waveform, recipe=RECIPE):
 def one_by_one(waveform, classifier):
     """What the network says of each window by itself."""
     rows = []
-    for _, windows, usable in sliding_windows(waveform, RECIPE.preprocessing, batch=1):
-        with torch.inference_mode():
-            rows.append(softmax(classifier.model(classifier.inputs(windows)).numpy())[0] * usable[0])
+    for _, windows, usable in sliding_windows(waveform, classifier.recipe.preprocessing, batch=1):
+        rows.append(classifier.predict(windows).probabilities[0] * usable[0])
     return np.array(rows)
 
 
@@ -97,6 +98,19 @@ def test_blocks_and_shared_frames_give_what_each_window_by_itself_gives(monkeypa
     np.testing.assert_allclose(probabilities, one_by_one(waveform, classifier), atol=1e-5)
     assert not usable.all()
     assert usable[12]  # one component of two is enough
+
+
+@pytest.mark.parametrize("kind", ["magnitude", "log"])
+def test_attributes_and_logarithms_reach_the_network_as_in_prediction(kind):
+    network = Network(width=2, blocks=2, attributes=True, cells=(4, 3))
+    recipe = replace(RECIPE, network=network, preprocessing=replace(RECIPE.preprocessing, input=kind))
+    description = {"classes": CLASSES, "recipe": recipe.to_dict(), "weights_sha256": "0" * 64}
+    torch.manual_seed(0)
+    waveform, classifier = murmuring(5, seconds=60), Classifier(build(description), description)
+    waveform.mask[1, 1500:1700] = False
+    waveform.data[~waveform.mask] = 0.0
+    probabilities, _ = gathered(Scanner(classifier).everything(waveform))
+    np.testing.assert_allclose(probabilities, one_by_one(waveform, classifier), atol=1e-4)
 
 
 def test_a_quiet_record_is_asked_about_sixty_in_a_hundred_windows(monkeypatch):
