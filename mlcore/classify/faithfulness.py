@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-SHARES = (0.02, 0.05, 0.1, 0.2, 0.5)  # of the cells that are removed; beyond half, cells speak against the class
+SHARES = (0.02, 0.1, 0.2, 0.5)  # of the cells that are removed; beyond half, cells speak against the class
 TOLD = 0.1  # the share that the sentence speaks of
 QUIET = 0.1  # quantile over time
 RANDOM_ORDERS = 2
@@ -45,7 +45,7 @@ def deletion_check(
         logits = network(batch, *beside).double().numpy()
     curves = logits[1:].reshape(len(orders), len(SHARES), -1)
     return [
-        _answer(logits[0] @ seed, curves[row] @ seed, (curves[len(maps) :] @ seed).mean(axis=0))
+        _answer(seed, logits[0] @ seed, curves[row] @ seed, (curves[len(maps) :] @ seed).mean(axis=0))
         for row, seed in enumerate(seeds)
     ]
 
@@ -66,24 +66,26 @@ def _without(flat: Tensor, quiet: Tensor, cells: NDArray[np.int64]) -> Tensor:
     return changed
 
 
-def _answer(whole: float, ours: Floats, random: Floats) -> dict[str, Any]:
+def _answer(seed: Floats, whole: float, ours: Floats, random: Floats) -> dict[str, Any]:
     shares = [0.0, *SHARES]
     curves = [float(whole), *map(float, ours)], [float(whole), *map(float, random)]
     area, random_area = (float(np.trapezoid(curve, shares)) / SHARES[-1] for curve in curves)
+    what = "the logit" if (seed >= 0).all() else "the difference of the logits"
     return {
         "shares": shares,
         "ours": curves[0],
         "random": curves[1],
         "area": area,
         "random_area": random_area,
-        "text": _sentence(curves[0], curves[1], area < random_area),
+        "text": _sentence(what, *curves, better=area < random_area),
     }
 
 
-def _sentence(ours: list[float], random: list[float], better: bool) -> str:
-    told = 1 + SHARES.index(TOLD)
+def _sentence(what: str, ours: list[float], random: list[float], *, better: bool) -> str:
+    at = 1 + SHARES.index(TOLD)
+    whole, left, by_chance = (f"{number:.2f}".replace("-", "−") for number in (ours[0], ours[at], random[at]))
     text = (
-        f"Without the {TOLD:.0%} of its cells that this map calls most relevant, {ours[0]:.2f} becomes "
-        f"{ours[told]:.2f}; without {TOLD:.0%} at random, {random[told]:.2f}."
+        f"without the {TOLD:.0%} of cells that this map calls most relevant, {what} goes from {whole} to {left}; "
+        f"without {TOLD:.0%} at random, to {by_chance}."
     )
     return text if better else f"{text} The map is no better than chance here: do not lean on it."

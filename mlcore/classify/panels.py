@@ -58,10 +58,11 @@ class PanelRequest:
 def panels(classifier: Classifier, requests: Sequence[PanelRequest]) -> list[Panel]:
     """Panels for windows that were prepared by the classifier's recipe.
 
-    Facts: station, components, starttime, sampling_rate_hz, window_s, band_hz, unit (of the tensor `waveform`), scale
-    (per component: waveform · scale is the filtered recording in `recorded_unit`), event_start, event_end, classes,
-    probabilities, model_sha256, problems, targets, `explanations` (one per target), and `difference` (of the first
-    target against the second; None where there is one only); see `mlcore.classify.explanations` for their keys.
+    Facts: station, components, starttime, sampling_rate_hz, window_s, band_hz, input (magnitude or log: what the STFT
+    is), unit (of the tensor `waveform`), scale (per component: waveform · scale is the filtered recording in
+    `recorded_unit`), event_start, event_end, classes, probabilities, model_sha256, problems, targets, `explanations`
+    (one per target), and `difference` (of the first target against the second; None where there is one only); see
+    `mlcore.classify.explanations` for their keys.
     Raises ValueError for a target that the model does not know.
     """
     if not requests:
@@ -129,6 +130,7 @@ def _panel(
         "sampling_rate_hz": preprocessing.sampling_rate_hz,
         "window_s": preprocessing.window_s,
         "band_hz": list(preprocessing.band_hz),
+        "input": preprocessing.input,
         "unit": UNITS[preprocessing.normalise],
         "recorded_unit": request.recorded_unit,
         "scale": window.scale.tolist(),

@@ -26,16 +26,17 @@ function classButton(item, one, onClass) {
         h("kbd", {}, one.key), chip(one), notes ? h("small", {}, notes) : null);
 }
 
-/** Buttons of the decision bar. `does` has onClass, onConfirm, onSkip, onRelevance, onKeys; `target` is explained now. */
-export function decisionButtons(item, target, progress, does) {
+/** Buttons of the decision bar. `does` has onClass, onConfirm, onSkip, onRelevance, onKeys; `explained` names what
+ * the map on the screen speaks for. */
+export function decisionButtons(item, explained, progress, does) {
     const { label } = item.event;
     return [
         ...item.classes.map((one) => classButton(item, one, does.onClass)),
         h("button", { type: "button", class: "primary look", id: "confirm", disabled: !label, onclick: does.onConfirm },
             h("kbd", {}, "Enter"), label ? `Confirm ${className(item, label)}` : "No label to confirm"),
         h("button", { type: "button", class: "look", onclick: does.onSkip }, h("kbd", {}, "S"), "Skip"),
-        h("button", { type: "button", class: "look", disabled: !target, onclick: does.onRelevance }, h("kbd", {}, "R"),
-            target ? `Relevance: ${className(item, target)}` : "No relevance"),
+        h("button", { type: "button", class: "look", disabled: !explained, onclick: does.onRelevance }, h("kbd", {}, "R"),
+            explained ? `Relevance: ${explained}` : "No relevance"),
         h("button", { type: "button", class: "look", onclick: does.onKeys }, h("kbd", {}, "?"), "Keys"),
         h("span", { class: "progress" }, progress),
     ];
@@ -63,7 +64,7 @@ export function keyList(item) {
         ...(item?.classes ?? []).map(({ key, name }) => [key, `label it ${name}; a change asks for a reason`]),
         ["Enter", "confirm the label; in the reason box: record the change"],
         ["S", "skip: the event comes again later"],
-        ["R", "relevance for the predicted class or for the label"],
+        ["R", "next relevance map: for the predicted class, for the one it is held against, for the one and not the other"],
         ["T", "next station of the event"],
         ["D", "colours of the STFT linear or in dB; its numbers stay the network’s input"],
         ["0", "whole window again, as a double click does; drag or turn the wheel to zoom"],

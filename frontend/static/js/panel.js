@@ -3,8 +3,9 @@
 const ARRAYS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array, BOOL: Uint8Array };
 
 /**
- * ArrayBuffer → { about, targets, tensors }. `about` holds the panel's facts; `targets` are the classes that have a map;
- * `tensors` maps a name to { shape, values }, `values` a typed array in row-major order. Throws where it is no panel.
+ * ArrayBuffer → { about, maps, tensors }. `about` holds the panel's facts; `maps` the relevance maps that there are to
+ * look at (see relevanceMaps); `tensors` maps a name to { shape, values }, `values` a typed array in row-major order.
+ * Throws where it is no panel.
  */
 export function decodePanel(buffer) {
     const headerLength = Number(new DataView(buffer).getBigUint64(0, true));
@@ -22,7 +23,21 @@ export function decodePanel(buffer) {
     }
     if (!metadata.panel) throw new Error("The file holds no panel: its metadata lack the key “panel”.");
     const about = JSON.parse(metadata.panel);
-    return { about, targets: about.targets, tensors };
+    return { about, maps: relevanceMaps(about, tensors.relevance), tensors };
+}
+
+/**
+ * One map for each target, then that of their difference: { target, against, explanation, tensor }, the tensor of shape
+ * (components, freq, time). The difference is not stored: LRP-ε is linear, so it is the first map minus the second.
+ */
+export function relevanceMaps({ explanations, difference = null }, { shape, values }) {
+    const length = values.length / shape[0];
+    const stored = explanations.map((explanation, i) => ({ target: explanation.target, against: null, explanation,
+        tensor: { shape: shape.slice(1), values: values.subarray(i * length, (i + 1) * length) } }));
+    if (!difference) return stored;
+    const [first, second] = stored.map(({ tensor }) => tensor.values);
+    return [...stored, { target: difference.target, against: difference.against, explanation: difference,
+        tensor: { shape: shape.slice(1), values: first.map((value, i) => value - second[i]) } }];
 }
 
 /** The vector at `index` of a tensor's leading axes, a view of its numbers. */
@@ -43,13 +58,12 @@ export function largestMagnitude({ values }) {
 }
 
 /**
- * The |value| that a share of the numbers of target `index` stays below; 1 where all is zero. A few cells of a map
- * reach far beyond all others: colours that fit them would leave the rest white.
+ * The |value| that a share of a tensor's numbers stays below; 1 where all is zero. A few cells of a map reach far beyond
+ * all others: colours that fit them would leave the rest white.
  */
-export function magnitudeBelowWhich({ shape, values }, index, share) {
-    const length = values.length / shape[0];
-    const sizes = values.slice(index * length, (index + 1) * length).map(Math.abs).sort();
-    return sizes[Math.min(length - 1, Math.floor(share * length))] || sizes[length - 1] || 1;
+export function magnitudeBelowWhich({ values }, share) {
+    const sizes = values.map(Math.abs).sort();
+    return sizes[Math.min(sizes.length - 1, Math.floor(share * sizes.length))] || sizes.at(-1) || 1;
 }
 
 /** Spans [first, last] of indices where `mask` is 0: what was not recorded. */

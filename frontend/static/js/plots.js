@@ -66,16 +66,17 @@ function mapTrace(panel, { letter }, row, column, z, what) {
 const yName = (row, column) => (row + column === 0 ? "y" : `y${row * 3 + column + 1}`);
 const axisKey = (name) => `${name[0]}axis${name.slice(1)}`;
 
-/** Traces of a panel. `target` is the index of the class whose relevance is drawn. */
-export function traces(panel, target, ink) {
+/** Traces of a panel. `map` is the index of the relevance map that is drawn. */
+export function traces(panel, map, ink) {
     const times = sampleTimes(panel);
-    const { stft, relevance } = panel.tensors;
+    const { tensor: relevance, against } = panel.maps[map];
+    const { stft } = panel.tensors;
     return componentRows(panel).flatMap((component, row) => component.recorded ? [
         waveformTrace(panel, component, row, times, ink),
         mapTrace(panel, component, row, 1, matrix(stft, component.index),
             { name: "STFT", coloraxis: "coloraxis", unit: "" }),
-        mapTrace(panel, component, row, 2, matrix(relevance, target, component.index),
-            { name: "relevance", coloraxis: "coloraxis2", unit: "of the logit" }),
+        mapTrace(panel, component, row, 2, matrix(relevance, component.index),
+            { name: "relevance", coloraxis: "coloraxis2", unit: against ? "of the logits’ difference" : "of the logit" }),
     ] : []).concat(barInDecibels());
 }
 
@@ -197,27 +198,29 @@ function gapShapes(panel, rows, ink) {
 }
 
 /**
- * Layout of a panel. `what` names the class of the relevance map; `view` says until when a zoom is kept:
+ * Layout of a panel. `what` names what the relevance map speaks for; `view` says until when a zoom is kept:
  * `time` for this event, `height` (frequency, amplitude) for the sitting.
  */
-export function layout(panel, target, { what, ink, view, decibels = false }) {
+export function layout(panel, map, { what, ink, view, decibels = false }) {
     const rows = componentRows(panel);
     const { tensors } = panel;
-    const full = magnitudeBelowWhich(tensors.relevance, target, SATURATED_ABOVE);
+    const full = magnitudeBelowWhich(panel.maps[map].tensor, SATURATED_ABOVE);
     const lines = eventLines(panel, ink);
+    const logarithmic = panel.about.input === "log";
+    const inDecibels = decibels && !logarithmic; // what is a logarithm has no decibels
     return {
         ...axes(panel, rows, ink, view),
-        coloraxis: { cmin: 0, cmax: largestMagnitude(tensors.stft), colorscale: decibels ? decibelScale() : scale(VIRIDIS),
-            showscale: !decibels, colorbar: colourBar(1, ink) },
+        coloraxis: { cmin: logarithmic ? Math.min(...tensors.stft.values) : 0, cmax: largestMagnitude(tensors.stft),
+            colorscale: inDecibels ? decibelScale() : scale(VIRIDIS), showscale: !inDecibels, colorbar: colourBar(1, ink) },
         coloraxis2: { cmin: -full, cmid: 0, cmax: full, colorscale: scale(DIVERGING),
             colorbar: { ...colourBar(2, ink), ...saturatedTicks(full) } },
         // Even colours for the bar alone: the STFT's own axis is linear.
-        coloraxis3: { cmin: -DECIBELS, cmax: 0, colorscale: scale(VIRIDIS), showscale: decibels,
+        coloraxis3: { cmin: -DECIBELS, cmax: 0, colorscale: scale(VIRIDIS), showscale: inDecibels,
             colorbar: { ...colourBar(1, ink), ticksuffix: " dB" } },
         shapes: [...gapShapes(panel, rows, ink), ...lines.shapes],
         annotations: [...rowNames(rows, ink), ...lines.annotations, ...headings(
-            [`Waveform (${waveformUnit(panel.about)})`, `STFT magnitude (${decibels ? "colours in dB" : "linear"})`,
-                `Relevance for “${what}”`], ink)],
+            [`Waveform (${waveformUnit(panel.about)})`, logarithmic ? "STFT (logarithm, less its mean)" : `STFT magnitude (${decibels ? "colours in dB" : "linear"})`,
+                `Relevance for ${what}`], ink)],
         margin: { l: 52, r: 18, t: 48, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: ink.plot,
         font: { family: ink.font, color: ink.text }, showlegend: false, dragmode: "zoom", hovermode: "closest", uirevision: view.time,
         hoverlabel: { font: { family: ink.font, size: 12 } },

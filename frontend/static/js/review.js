@@ -7,7 +7,7 @@ import { listen } from "./keys.js";
 import { Lease } from "./lease.js";
 import { outside } from "./plots.js";
 import { draw, fetchPanel, keepSize, wholeWindow } from "./screen.js";
-import { inWords } from "./words.js";
+import { inWords, mapName } from "./words.js";
 
 const ITEMS = "/api/v1/review-items";
 const page = document.getElementById("review");
@@ -15,7 +15,7 @@ const part = (id) => document.getElementById(id);
 const site = Number(page.dataset.site);
 
 // What is on the screen. `change` is the class that waits for a reason; `typed` outlives every error.
-const now = { item: null, panels: [], panel: null, station: 0, target: 0, change: null, typed: "", counts: null,
+const now = { item: null, panels: [], panel: null, station: 0, map: 0, change: null, typed: "", counts: null,
     decibels: localStorage.getItem("stft") === "decibels" };
 
 const lease = new Lease(Number(page.dataset.leaseS), (error) => trouble(
@@ -42,7 +42,7 @@ async function next(first = null) {
 }
 
 async function show(item) {
-    Object.assign(now, { item, panels: item.panels, station: 0, target: 0, change: null, typed: "" });
+    Object.assign(now, { item, panels: item.panels, station: 0, map: 0, change: null, typed: "" });
     now.station = Math.max(0, item.panels.findIndex(({ station }) => station === item.event.station));
     lease.hold(item.id);
     part("rest").replaceChildren();
@@ -56,7 +56,7 @@ async function show(item) {
 async function showStation(station) {
     now.station = station;
     now.panel = now.panels.length ? await fetchPanel(now.panels[station].url) : null;
-    now.target = Math.min(now.target, Math.max(0, (now.panel?.targets.length ?? 0) - 1));
+    now.map = Math.min(now.map, Math.max(0, (now.panel?.maps.length ?? 0) - 1));
     await redraw();
 }
 
@@ -90,8 +90,13 @@ function showFailure(error) {
 
 /* ---- drawing it ---- */
 
+/** What the map on the screen speaks for, or null. */
 function explained() {
-    return now.panel?.targets[now.target] ?? null;
+    return now.panel ? nameOfMap(now.panel.maps[now.map]) : null;
+}
+
+function nameOfMap(map) {
+    return mapName(map, (code) => className(now.item, code));
 }
 
 function progress() {
@@ -121,10 +126,12 @@ async function redraw() {
         part("plot").replaceChildren(h("p", { class: "empty muted" }, "No panel is stored for this event: the model could not look at it. ",
             "Why is said above; decide from the catalogue page, or skip."));
         part("words").replaceChildren();
+        part("maps").replaceChildren();
         return;
     }
-    part("words").replaceChildren(...inWords(now.panel, now.target, (code) => className(now.item, code)));
-    await draw(part("plot"), now.panel, now.target, { what: className(now.item, explained()),
+    part("maps").replaceChildren(...mapButtons());
+    part("words").replaceChildren(...inWords(now.panel, now.map, (code) => className(now.item, code)));
+    await draw(part("plot"), now.panel, now.map, { what: explained(),
         view: { time: `${now.item.id} ${now.station}`, height: "sitting" }, decibels: now.decibels });
 }
 
@@ -211,12 +218,22 @@ function decided(item, relabel) {
 
 /* ---- looking ---- */
 
+/** One for each map: the predicted class, the one that it is held against, and their difference. */
+function mapButtons() {
+    return now.panel.maps.map((map, i) => h("button", { type: "button", "aria-pressed": String(i === now.map),
+        onclick: () => showMap(i) }, nameOfMap(map)));
+}
+
+function showMap(map) {
+    now.map = map;
+    redraw();
+}
+
 function turnRelevance() {
     if (!now.panel) return;
-    const { targets } = now.panel;
-    if (targets.length < 2) return trouble(`Only ${className(now.item, targets[0])} is explained: prediction and label are the same.`);
-    now.target = (now.target + 1) % targets.length;
-    redraw();
+    const { maps } = now.panel;
+    if (maps.length < 2) return trouble(`Only ${explained()} is explained: prediction and label are the same.`);
+    showMap((now.map + 1) % maps.length);
 }
 
 function nextStation() {

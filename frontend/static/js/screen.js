@@ -25,11 +25,11 @@ export function ink() {
         gap: colour("line"), font: colour("font") };
 }
 
-/** Draws `panel` into `element`; `target` is the index of the class whose relevance is shown. Resolves when drawn. */
-export function draw(element, panel, target, { what, view, decibels }) {
+/** Draws `panel` into `element`; `map` is the index of the relevance map that is shown. Resolves when drawn. */
+export function draw(element, panel, map, { what, view, decibels }) {
     const colours = ink();
-    const drawing = { ...layout(panel, target, { what, ink: colours, view, decibels }), ...size(element) };
-    return window.Plotly.react(element, traces(panel, target, colours), drawing, CONFIG);
+    const drawing = { ...layout(panel, map, { what, ink: colours, view, decibels }), ...size(element) };
+    return window.Plotly.react(element, traces(panel, map, colours), drawing, CONFIG);
 }
 
 function size(element) {

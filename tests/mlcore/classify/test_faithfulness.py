@@ -86,6 +86,9 @@ def test_the_sentence_tells_the_logits_at_ten_percent():
     at = answer["shares"].index(0.1)
     for number in (answer["ours"][0], answer["ours"][at], answer["random"][at]):
         assert f"{number:.2f}" in answer["text"]
+    assert "the logit goes from" in answer["text"]
+    (between,) = deletion_check(model, x, (x * model.cells).double().numpy()[None], np.array([[-1.0, 1.0]]))
+    assert "the difference of the logits goes from" in between["text"]
 
 
 def test_attributes_stay_as_they_are_while_cells_go():
