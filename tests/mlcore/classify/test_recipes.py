@@ -2,6 +2,7 @@
 
 import csv
 import math
+import tomllib
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
@@ -31,6 +32,10 @@ VARIANTS = {
 
 def test_jiangs_recipe_writes_out_every_setting():
     assert Recipe.from_toml(RECIPES / "jiang2024.toml") == Recipe()
+    written = tomllib.loads((RECIPES / "jiang2024.toml").read_text(encoding="utf-8"))
+    assert {section: list(values) for section, values in written.items()} == {
+        section: list(values) for section, values in tomllib.loads(Recipe().to_toml()).items()
+    }
 
 
 @pytest.mark.parametrize("name", TASK)
