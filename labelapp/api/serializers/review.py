@@ -202,7 +202,7 @@ class ItemSerializer(LeasedSerializer):
 
     @extend_schema_field(CountsSerializer)
     def get_counts(self, item: ReviewItem) -> dict[str, Any]:
-        return counts_of(item.site)
+        return self.context.get("counts") or counts_of(item.site)
 
 
 class NextSerializer(Strict):
@@ -218,6 +218,7 @@ class DecisionSerializer(Strict):
     reason = serializers.CharField(default="", allow_blank=True)
     prediction = serializers.IntegerField(default=None, allow_null=True, min_value=1, max_value=BIGGEST_ID)
     panels = serializers.DictField(child=serializers.CharField(max_length=64), default=None, allow_null=True)
+    next = serializers.BooleanField(default=False, help_text="Whether to lease the next item in the same breath.")
 
 
 class NextItemSerializer(serializers.Serializer):
@@ -226,8 +227,11 @@ class NextItemSerializer(serializers.Serializer):
 
 
 class DecidedSerializer(serializers.Serializer):
+    """What was written; `next` as review-items/next/ gives it, null where it was not asked for."""
+
     relabel = RelabelSerializer()
     counts = CountsSerializer()
+    next = NextItemSerializer(allow_null=True)
 
 
 class LeaseSerializer(serializers.Serializer):

@@ -56,9 +56,9 @@ class Actions(StrictParameters, GenericViewSet):
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 
-    def shown(self, row: Model | dict[str, Any], kind: type[Serializer]) -> Any:
-        """A row as JSON."""
-        return kind(row, context=self.get_serializer_context()).data
+    def shown(self, row: Model | dict[str, Any], kind: type[Serializer], **context: Any) -> Any:
+        """A row as JSON; `context` is what a serializer need not find out again."""
+        return kind(row, context={**self.get_serializer_context(), **context}).data
 
 
 class Rows(ReadOnlyModelViewSet, Actions):

@@ -1,5 +1,7 @@
 """The queue and the ledger."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -23,7 +25,7 @@ from labelapp.api.serializers.review import (
     counts_of,
 )
 from labelapp.api.views.base import Rows
-from labelapp.catalogue.models import EventClass
+from labelapp.catalogue.models import EventClass, Site
 from labelapp.catalogue.roles import EXPERT
 from labelapp.review import services
 from labelapp.review.models import Relabel, ReviewItem
@@ -60,10 +62,13 @@ class ReviewItemViewSet(Rows):
     @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
     def next(self, request: Request) -> Response:
         """Lease the most valuable item of a site's queue; the one you hold already comes first."""
-        site = self.body(NextSerializer)["site"]
-        item = services.next_item(site=site, expert=request.user)
-        shown = self.get_queryset().get(pk=item.pk) if item else None
-        return Response(self.shown({"item": shown, "counts": counts_of(site)}, NextItemSerializer))
+        return Response(self.leased(self.body(NextSerializer)["site"]))
+
+    def leased(self, site: Site) -> Any:
+        """The expert's next item, leased, as JSON."""
+        item = services.next_item(site=site, expert=self.request.user)
+        shown, counts = self.get_queryset().get(pk=item.pk) if item else None, counts_of(site)
+        return self.shown({"item": shown, "counts": counts}, NextItemSerializer, counts=counts)
 
     @extend_schema(request=None, responses=ItemSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
@@ -99,11 +104,14 @@ class ReviewItemViewSet(Rows):
     @extend_schema(request=DecisionSerializer, responses={201: DecidedSerializer})
     @action(detail=True, methods=["post"], filterset_class=None)
     def decide(self, request: Request, pk: str) -> Response:
-        """Confirm or change the event's label. A change needs a reason."""
+        """Confirm or change the event's label. A change needs a reason. With `next`, the next item is leased too."""
         item, said = self.get_object(), self.body(DecisionSerializer)
+        wants_next = said.pop("next")
         said["event_class"] = class_of(item, said["event_class"])
         relabel = services.decide(item=item, expert=request.user, **said)
-        body = DecidedSerializer({"relabel": relabel, "counts": counts_of(item.site)}).data
+        leased = self.leased(item.site) if wants_next else None
+        counts = leased["counts"] if leased else counts_of(item.site)
+        body = {**DecidedSerializer({"relabel": relabel, "counts": counts, "next": None}).data, "next": leased}
         return Response(body, status=status.HTTP_201_CREATED)
 
 

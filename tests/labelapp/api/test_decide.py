@@ -101,3 +101,26 @@ def test_the_ledger_records_the_panels_that_were_on_the_screen_and_refuses_other
     services.store_explanation(prediction=item.prediction, station=station, panel=b"made anew meanwhile", summary={})
     row = decision(as_expert, item, panels={station.seed_id: shown.sha256}).json()["relabel"]
     assert row["shown"]["panels"] == {station.seed_id: shown.sha256}
+
+
+def test_the_next_item_comes_with_the_answer_where_it_is_asked_for(as_expert, ask):
+    first, second = ask("quake", event_id="first"), ask("quake", event_id="second")
+    said = decision(as_expert, first, event_class="quake", next=True).json()
+    assert (said["next"]["item"]["id"], said["next"]["item"]["held_by_me"]) == (second.pk, True)
+    assert said["next"]["counts"] == said["next"]["item"]["counts"] == said["counts"]
+    last = decision(as_expert, second, event_class="quake", next=True).json()
+    assert (last["next"]["item"], last["counts"]["open"]) == (None, 0)
+
+
+def test_no_item_is_leased_that_was_not_asked_for(as_expert, ask):
+    first, second = ask("quake"), ask("quake")
+    assert decision(as_expert, first, event_class="quake").json()["next"] is None
+    second.refresh_from_db()
+    assert second.holder is None
+
+
+def test_a_decision_that_is_refused_leases_nothing(as_expert, ask, refused):
+    first, second = ask("quake"), ask("quake")
+    refused(decision(as_expert, first, event_class="noise", reason="", next=True), 400)
+    second.refresh_from_db()
+    assert second.holder is None
