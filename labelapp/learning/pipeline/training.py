@@ -21,7 +21,7 @@ from mlcore.classify.predict import Classifier
 from mlcore.classify.randomisation import randomisation_check
 from mlcore.classify.train import TrainedClassifier, train_classifier
 from mlcore.config import Recipe
-from mlcore.datasets import EventWindows, LabelledWindow, Side, split_by_event
+from mlcore.datasets import EventWindows, LabelledWindow, Side, missing_components, split_by_event
 from mlcore.training import Progress
 
 # Fewer events in common decide nothing: with ten, one more event right moves accuracy by ten points already.
@@ -87,7 +87,10 @@ def _read(job: Job, recipe: Recipe) -> tuple[EventWindows, Events]:
         raise Invalid(
             f"None of the {len(pks)} labelled events can be used. The most common reason: {reasons.most_common}"
         )
-    return EventWindows.stack(windows, recipe.preprocessing), events
+    stacked = EventWindows.stack(windows, recipe.preprocessing)
+    for component, count in missing_components(stacked, recipe.preprocessing).items():
+        job.log(f"{count} of {len(stacked)} windows have no component {component}: it stays empty")
+    return stacked, events
 
 
 def _learn(job: Job, windows: EventWindows, recipe: Recipe) -> TrainedClassifier:

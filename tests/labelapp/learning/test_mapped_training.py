@@ -71,6 +71,14 @@ def test_what_is_called_otherwise_by_the_model_is_not_queued_and_what_is_wrong_i
     assert disagreements.count() < 10
 
 
+def test_a_component_that_no_station_recorded_is_said(mapped_site, work_on):
+    preprocessing = {**RECIPE["preprocessing"], "components": ["Z", "N"]}
+    mapped_site.recipe = {**mapped_site.recipe, "preprocessing": preprocessing}
+    mapped_site.save()
+    run = work_on(mapped_site, "train", seed=1, epochs=1)
+    assert "76 of 76 windows have no component N: it stays empty" in run.log
+
+
 def test_a_finer_and_a_coarser_model_are_compared_in_the_words_of_the_coarser(mapped_site, work_on, tmp_path):
     mapped_site.recipe = RECIPE
     mapped_site.save()
