@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcore.catalogues import CatalogueEntry, Skipped, read_catalogue
-from mlcore.config import Placement, Preprocessing, Recipe
+from mlcore.config import Preprocessing, Recipe
 from mlcore.errors import Cancelled, SeisloopError, UnusableWaveform
 from mlcore.placement import Place, event_place, noise_places
 from mlcore.splits import Side, folds_by_event, group_of, noise_of, split_by_event
 from mlcore.training import Progress, ProgressCallback, StopCallback, never, say_nothing
 from mlcore.waveform import Waveform, preprocess, read
-from mlcore.windows import SPAN, Window, normalise, window_at
+from mlcore.windows import Window, normalise, window_at
 
 __all__ = [
     "CatalogueEntry",
@@ -30,7 +30,6 @@ __all__ = [
     "Side",
     "Skipped",
     "folds_by_event",
-    "labelled_window",
     "labelled_windows",
     "load_event_windows",
     "missing_components",
@@ -128,26 +127,6 @@ class EventWindows:
             if self.surroundings[index].shape[-1] == cuts.shape[-1]:  # it cannot move, and may hold a gap
                 moved[row] = self.windows[index]
         return moved
-
-
-def labelled_window(
-    waveform: Waveform,
-    *,
-    event_id: str,
-    label: str,
-    starttime: datetime,
-    endtime: datetime,
-    preprocessing: Preprocessing,
-    margin_s: float = 0.0,
-    placement: Placement = SPAN,
-) -> LabelledWindow:
-    """The window of an event in a recording as it was read, with up to `margin_s` of real record on either side.
-
-    Raises UnusableWaveform where the recording cannot serve.
-    """
-    prepared = preprocess(waveform, preprocessing)
-    place = event_place(prepared, starttime, endtime, preprocessing, placement)
-    return _cut(prepared, place, event_id, label, preprocessing, margin_s)
 
 
 def labelled_windows(

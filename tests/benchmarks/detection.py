@@ -29,7 +29,7 @@ from mlcore.classify.detect import Options, detect
 from mlcore.classify.postprocess import Detection, detections
 from mlcore.classify.predict import Classifier, build, network_inputs, softmax
 from mlcore.config import Recipe
-from mlcore.datasets import EventWindows, labelled_window
+from mlcore.datasets import EventWindows, labelled_windows
 from mlcore.synthetic import CLASSES, START, STATIONS, continuous_record, synthetic_slope
 from mlcore.waveform import preprocess, read, write_mseed
 from mlcore.windows import sliding_windows
@@ -162,15 +162,16 @@ def train(folder: Path, recipe: Recipe) -> None:
     """The default network after seconds of learning: it speaks where something happens, and is silent elsewhere."""
     windows = EventWindows.stack(
         [
-            labelled_window(
+            window
+            for event in synthetic_slope(1, EVENTS, STATIONS[:1], recipe.preprocessing.sampling_rate_hz)
+            for window in labelled_windows(
                 event.waveforms[0],
                 event_id=event.entry.event_id,
                 label=event.entry.event_class,
                 starttime=event.entry.starttime,
                 endtime=event.entry.endtime,
-                preprocessing=recipe.preprocessing,
+                recipe=recipe,
             )
-            for event in synthetic_slope(1, EVENTS, STATIONS[:1], recipe.preprocessing.sampling_rate_hz)
         ],
         recipe.preprocessing,
     )

@@ -7,7 +7,6 @@ from mlcore.catalogues import read_catalogue
 from mlcore.config import Catalogue, Placement, Preprocessing, Recipe, Training
 from mlcore.datasets import (
     EventWindows,
-    labelled_window,
     labelled_windows,
     load_event_windows,
     missing_components,
@@ -35,16 +34,10 @@ def at(seconds):
     return START + timedelta(seconds=seconds)
 
 
-def window_of(waveform, start=28, end=32, margin_s=2.0):
-    return labelled_window(
-        waveform,
-        event_id="e1",
-        label="quake",
-        starttime=at(start),
-        endtime=at(end),
-        preprocessing=PREPROCESSING,
-        margin_s=margin_s,
-    )
+def window_of(waveform, start=28, end=32):
+    times = {"starttime": at(start), "endtime": at(end)}
+    (window,) = labelled_windows(waveform, event_id="e1", label="quake", **times, recipe=RECIPE)
+    return window
 
 
 def catalogue(tmp_path, text):

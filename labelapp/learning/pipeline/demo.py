@@ -137,24 +137,23 @@ def train_on_generator(site: Site, tell: Told, events: int = 300) -> ModelVersio
 
 def _generated(recipe: Recipe, events: int):  # type: ignore[no-untyped-def]
     """The windows of generated events, prepared by a recipe."""
-    from mlcore.datasets import EventWindows, labelled_window
-
-    rate_hz, margin_s = recipe.preprocessing.sampling_rate_hz, recipe.training.time_shift_s
+    from mlcore.datasets import EventWindows, labelled_windows
 
     def windows(event: SyntheticEvent) -> list:
         about = event.entry
         return [
-            labelled_window(
+            window
+            for waveform in event.waveforms
+            for window in labelled_windows(
                 waveform,
                 event_id=about.event_id,
                 label=about.event_class,
                 starttime=about.starttime,
                 endtime=about.endtime,
-                preprocessing=recipe.preprocessing,
-                margin_s=margin_s,
+                recipe=recipe,
             )
-            for waveform in event.waveforms
         ]
 
+    rate_hz = recipe.preprocessing.sampling_rate_hz
     slope = synthetic_slope(SEED + 1, events, sampling_rate_hz=rate_hz, duration_s=EVENT_S)
     return EventWindows.stack([window for event in slope for window in windows(event)], recipe.preprocessing)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from mlcore.config import Network, Preprocessing, Recipe, Training
-from mlcore.datasets import EventWindows, labelled_window
+from mlcore.datasets import EventWindows, labelled_windows
 from mlcore.waveform import Waveform
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -31,17 +31,17 @@ def record(*events, seconds=30, station="AAA", seed=0, rate=50.0):
 def event_windows(**counts):
     """`counts` events of each class, each at two stations."""
     items = [
-        labelled_window(
+        window
+        for label, count in counts.items()
+        for number in range(count)
+        for station in ("AAA", "BBBB")
+        for window in labelled_windows(
             record((label, 15), station=station, seed=1000 * number + len(station + label)),
             event_id=f"{label} {number}",
             label=label,
             starttime=START + timedelta(seconds=13),
             endtime=START + timedelta(seconds=17),
-            preprocessing=RECIPE.preprocessing,
-            margin_s=RECIPE.training.time_shift_s,
+            recipe=RECIPE,
         )
-        for label, count in counts.items()
-        for number in range(count)
-        for station in ("AAA", "BBBB")
     ]
     return EventWindows.stack(items, RECIPE.preprocessing)
