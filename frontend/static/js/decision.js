@@ -26,17 +26,14 @@ function classButton(item, one, onClass) {
         h("kbd", {}, one.key), chip(one), notes ? h("small", {}, notes) : null);
 }
 
-/** Buttons of the decision bar. `does` has onClass, onConfirm, onSkip, onRelevance, onKeys; `explained` names what
- * the map on the screen speaks for. */
-export function decisionButtons(item, explained, progress, does) {
+/** Buttons of the decision bar. `does` has onClass, onConfirm, onSkip, onKeys. */
+export function decisionButtons(item, progress, does) {
     const { label } = item.event;
     return [
         ...item.classes.map((one) => classButton(item, one, does.onClass)),
         h("button", { type: "button", class: "primary look", id: "confirm", disabled: !label, onclick: does.onConfirm },
             h("kbd", {}, "Enter"), label ? `Confirm ${className(item, label)}` : "No label to confirm"),
         h("button", { type: "button", class: "look", onclick: does.onSkip }, h("kbd", {}, "S"), "Skip"),
-        h("button", { type: "button", class: "look", disabled: !explained, onclick: does.onRelevance }, h("kbd", {}, "R"),
-            explained ? `Relevance: ${explained}` : "No relevance"),
         h("button", { type: "button", class: "look", onclick: does.onKeys }, h("kbd", {}, "?"), "Keys"),
         h("span", { class: "progress" }, progress),
     ];

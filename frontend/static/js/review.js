@@ -33,12 +33,15 @@ function trouble(text) {
 
 async function next(first = null) {
     try {
-        const answer = first ? { item: await post(`${ITEMS}/${first}/take/`) } : await post(`${ITEMS}/next/`, { site });
-        now.counts = answer.counts ?? answer.item.counts;
-        await (answer.item ? show(answer.item) : showEmpty());
+        await arrive(first ? { item: await post(`${ITEMS}/${first}/take/`) } : await post(`${ITEMS}/next/`, { site }));
     } catch (error) {
         showFailure(error);
     }
+}
+
+async function arrive({ item, counts = item.counts }) {
+    now.counts = counts;
+    await (item ? show(item) : showEmpty());
 }
 
 async function show(item) {
@@ -107,8 +110,8 @@ function drawFrame() {
     const stations = now.panels.length ? now.panels.map(({ station }) => station) : [now.item.event.station ?? "no station"];
     const problems = now.panel ? [...now.panel.about.problems, ...outside(now.panel)] : [];
     part("event-head").replaceChildren(...eventHead(now.item, { stations, station: now.station, problems, onStation: showStation }));
-    part("buttons").replaceChildren(...decisionButtons(now.item, explained(), progress(),
-        { onClass: choose, onConfirm: confirm, onSkip: skip, onRelevance: turnRelevance, onKeys: showKeys }));
+    part("buttons").replaceChildren(...decisionButtons(now.item, progress(),
+        { onClass: choose, onConfirm: confirm, onSkip: skip, onKeys: showKeys }));
     drawReasonBox();
 }
 
@@ -171,11 +174,12 @@ function submitChange() {
 async function decide(code, reason) {
     const { item } = now;
     await leaving(async () => {
-        const { relabel } = await post(`${ITEMS}/${item.id}/decide/`, {
-            event_class: code, reason, prediction: item.prediction?.id ?? null,
+        const { relabel, next: leased } = await post(`${ITEMS}/${item.id}/decide/`, {
+            event_class: code, reason, prediction: item.prediction?.id ?? null, next: true,
             panels: Object.fromEntries(item.panels.map((panel) => [panel.station, panel.sha256])),
         });
         part("done").replaceChildren(...decided(item, relabel));
+        return leased;
     });
 }
 
@@ -187,22 +191,23 @@ function skip() {
     });
 }
 
-/** Runs `action`, then goes on to the next event. On a refusal the event stays, with everything typed. */
+/** Runs `action`, then goes on to the event that it hands over, or to the next. On a refusal the event stays, with everything typed. */
 async function leaving(action) {
     if (page.dataset.state === "busy") return;
     const state = page.dataset.state;
     const pressed = performance.now();
     setState("busy");
     trouble("");
+    let leased;
     try {
-        await action();
+        leased = await action();
     } catch (error) {
         trouble(error.message);
         setState(state);
         return;
     }
     lease.held = null;
-    await next();
+    await (leased ? arrive(leased).catch(showFailure) : next());
     // For whoever measures: from the key press until the next event was drawn.
     page.dataset.lastStepMs = String(Math.round(performance.now() - pressed));
     page.dataset.steps = String(Number(page.dataset.steps ?? 0) + 1);
@@ -220,8 +225,9 @@ function decided(item, relabel) {
 
 /** One for each map: the predicted class, the one that it is held against, and their difference. */
 function mapButtons() {
-    return now.panel.maps.map((map, i) => h("button", { type: "button", "aria-pressed": String(i === now.map),
+    const buttons = now.panel.maps.map((map, i) => h("button", { type: "button", "aria-pressed": String(i === now.map),
         onclick: () => showMap(i) }, nameOfMap(map)));
+    return [...buttons, buttons.length > 1 ? h("kbd", {}, "R") : ""];
 }
 
 function showMap(map) {

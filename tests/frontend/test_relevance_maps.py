@@ -1,0 +1,163 @@
+"""Relevance on the review page: which maps, their shares, and whether to believe them."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+from playwright.sync_api import expect
+
+from labelapp.catalogue.selectors import panel_bytes
+from mlcore.classify.panels import panel_bytes as write_panel
+from mlcore.classify.panels import read_panel
+from tests.frontend.test_review_page import drawn, press
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def facts_of(item):
+    return read_panel(panel_bytes(item.prediction.explanations.get())).facts
+
+
+def alter(item, change):
+    """Store the event's panel with other facts, as a worker of another time would have written it."""
+    explanation = item.prediction.explanations.get()
+    panel = read_panel(panel_bytes(explanation))
+    change(panel.facts)
+    content = write_panel(panel)
+    explanation.panel.save("altered.safetensors", ContentFile(content), save=False)
+    explanation.sha256 = hashlib.sha256(content).hexdigest()
+    explanation.save()
+
+
+def test_relevance_is_white_at_zero_and_as_wide_for_as_against(enqueue, review):
+    enqueue()
+    page = review()
+    scale = page.evaluate("document.getElementById('plot').layout.coloraxis2")
+    assert scale["cmin"] == -scale["cmax"] < 0
+    assert scale["cmid"] == 0
+    assert scale["colorscale"][5] == [0.5, "#ffffff"]
+
+
+def test_key_r_goes_from_the_prediction_to_the_label_to_their_difference_and_back(enqueue, review):
+    enqueue("quake", "rockfall")
+    page = review()
+    first = drawn(page, "heatmap", "Z relevance")
+    said = ("Why Rockfall:", "Why Quake:", "Why Rockfall, not Quake:", "Why Rockfall:")
+    for words in said[1:]:
+        press(page, "r")
+        expect(page.locator("#words")).to_contain_text(words)
+    assert drawn(page, "heatmap", "Z relevance") == first
+
+
+def test_the_difference_is_the_predictions_stored_map_minus_the_labels(enqueue, review):
+    item = enqueue("quake", "rockfall")
+    stored = read_panel(panel_bytes(item.prediction.explanations.get())).relevance
+    page = review()
+    page.click("#maps >> text=Rockfall, not Quake")
+    expect(page.locator("#plot")).to_contain_text("Relevance for Rockfall, not Quake")
+    for row, component in enumerate("ZNE"):
+        shown = np.array(drawn(page, "heatmap", f"{component} relevance"))
+        np.testing.assert_array_equal(shown, stored[0, row] - stored[1, row])
+
+
+def test_maps_can_be_chosen_by_their_names(enqueue, review):
+    enqueue("quake", "rockfall")
+    page = review()
+    assert page.locator("#maps button").all_inner_texts() == ["Rockfall", "Quake", "Rockfall, not Quake"]
+    page.click("#maps >> text=/^Quake$/")
+    expect(page.locator("#maps [aria-pressed=true]")).to_have_text("Quake")
+    expect(page.locator("#words")).to_contain_text("Why Quake:")
+
+
+def test_one_explained_class_has_one_map_and_says_so(enqueue, review):
+    enqueue("quake", "quake")
+    page = review()
+    assert page.locator("#maps button").all_inner_texts() == ["Quake"]
+    press(page, "r")
+    assert "Only Quake is explained" in page.inner_text("#trouble")
+
+
+def test_the_account_of_every_map_is_shown_and_holds(enqueue, review):
+    enqueue("quake", "rockfall")
+    page = review()
+    for title in ("Why Rockfall:", "Why Quake:", "Why Rockfall, not Quake:"):
+        expect(page.locator("#words")).to_contain_text(title)
+        assert page.get_attribute("[data-conserved]", "data-conserved") == "true"
+        line = page.inner_text("[data-conserved]")
+        assert all(word in line for word in ("logit", "map", "biases", "error"))
+        press(page, "r")
+
+
+def test_a_map_that_does_not_add_up_is_called_wrong(enqueue, review):
+    item = enqueue("quake", "rockfall")
+    alter(item, lambda facts: facts["explanations"][0].update(biases=99.0))
+    page = review()
+    assert page.get_attribute("[data-conserved]", "data-conserved") == "false"
+    assert "Do not trust this map" in page.inner_text("[data-conserved]")
+
+
+def test_shares_are_those_that_were_stored(enqueue, review):
+    item = enqueue("quake", "rockfall")
+    told = facts_of(item)["explanations"][0]
+    page = review()
+    shown = page.inner_text("[data-shares]")
+    for name, share in [*told["components"].items(), ("in the event", told["moments"]["within"])]:
+        assert f"{name} {round(100 * share)} %" in shown
+    for band in told["bands"]:
+        assert f"{band['low_hz']:g}–{band['high_hz']:g} Hz {round(100 * band['share'])} %" in shown
+    assert "1–5 Hz" not in shown  # the model's band begins at 5 Hz
+    assert page.locator("[data-shares] [title*='not 1–5 Hz']").count() == 1
+
+
+def test_the_deletion_check_is_told(enqueue, review):
+    item = enqueue("quake", "rockfall")
+    told = facts_of(item)["explanations"][0]["deletion"]
+    page = review()
+    assert told["text"] in page.inner_text("[data-faithful]")
+    better = told["area"] < told["random_area"]
+    assert page.get_attribute("[data-faithful]", "data-faithful") == str(better).lower()
+
+
+def test_a_failed_deletion_check_warns(enqueue, review):
+    item = enqueue("quake", "rockfall")
+    alter(item, lambda facts: facts["explanations"][0]["deletion"].update(area=9.0, random_area=1.0))
+    page = review()
+    assert page.get_attribute("[data-faithful]", "data-faithful") == "false"
+    assert "wrong" in page.get_attribute("[data-faithful]", "class")
+
+
+def test_attributes_beside_the_map_are_named_and_counted_in_the_account(enqueue, review):
+    def give_attributes(facts):
+        told = facts["explanations"][0]
+        part = 0.25 * told["logit"]
+        told.update(
+            attributes=part,
+            attributes_share=0.25,
+            biases=told["biases"] - part,
+            top_attributes=[{"name": "waveform <b>kurtosis</b>", "relevance": part}],
+        )
+
+    item = enqueue("quake", "rockfall")
+    alter(item, give_attributes)
+    page = review()
+    line = page.inner_text("[data-attributes]")
+    assert "25 % of the logit" in line
+    assert "waveform <b>kurtosis</b>" in line
+    assert page.get_attribute("[data-conserved]", "data-conserved") == "true"
+    assert "attributes" in page.inner_text("[data-conserved]")
+
+
+def test_a_panel_from_before_there_were_checks_is_still_shown(enqueue, review):
+    def forget(facts):
+        del facts["difference"], facts["input"]
+        for told in facts["explanations"]:
+            for key in ("deletion", "bands_left_out", "outside_band", "top_attributes", "attributes", "map"):
+                del told[key]
+
+    item = enqueue("quake", "rockfall")
+    alter(item, forget)
+    page = review()
+    assert page.locator("#maps button").all_inner_texts() == ["Rockfall", "Quake"]
+    assert page.get_attribute("[data-conserved]", "data-conserved") == "true"
+    assert page.locator("[data-faithful]").count() == 0
