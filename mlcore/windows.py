@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -84,7 +85,7 @@ def sliding_windows(
 
 
 def normalise(
-    data: NDArray[np.float64], preprocessing: Preprocessing, mask: NDArray[np.bool_] | None = None
+    data: NDArray[np.floating[Any]], preprocessing: Preprocessing, mask: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
     """Demean each component over what was recorded, then divide by the largest magnitude of window or component.
 
@@ -94,7 +95,7 @@ def normalise(
     return np.asarray(_centred(data, recorded) / _scale(data, recorded, preprocessing))
 
 
-def _centred(data: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _centred(data: NDArray[np.floating[Any]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Without each component's mean; 0 where not recorded, and where only rounding is left."""
     count = np.maximum(mask.sum(axis=-1, keepdims=True), 1)
     mean = np.where(mask, data, 0.0).sum(axis=-1, keepdims=True) / count
@@ -103,7 +104,9 @@ def _centred(data: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.f
     return np.where(np.abs(centred).max(axis=-1, keepdims=True) > floor, centred, 0.0)
 
 
-def _scale(data: NDArray[np.float64], mask: NDArray[np.bool_], preprocessing: Preprocessing) -> NDArray[np.float64]:
+def _scale(
+    data: NDArray[np.floating[Any]], mask: NDArray[np.bool_], preprocessing: Preprocessing
+) -> NDArray[np.float64]:
     """What normalising divides by, (…, components, 1)."""
     peak = np.abs(_centred(data, mask)).max(axis=-1, keepdims=True)
     if preprocessing.normalise == "window":
