@@ -46,7 +46,7 @@ def explanations(
             "against": None if second is None else targets[second],
             **account(part),
             "top_attributes": _top_attributes(classifier, part.attributes[0, 0]),
-            **summarise(part.maps[0, 0], classifier.recipe, event_s),
+            **summarise(part.maps[0, 0], classifier.recipe, event_s, "the class" if second is None else "the former"),
             "deletion": check,
         }
         for (first, second), part, check in zip(pairs, parts, checks, strict=True)

@@ -9,14 +9,16 @@ from mlcore.config import Recipe
 from mlcore.stft import stft_axes
 
 
-def summarise(relevance: NDArray[np.float64], recipe: Recipe, event_s: tuple[float, float]) -> dict[str, Any]:
+def summarise(
+    relevance: NDArray[np.float64], recipe: Recipe, event_s: tuple[float, float], speaks_for: str = "the class"
+) -> dict[str, Any]:
     """Shares of |relevance| of one map (components, freq, time), each 0 to 1.
 
     `event_s` is the event's start and end in seconds from the window's start. `components` and `moments` (before,
     within, after the event, by the frames' centres) each sum to 1; `bands` are those of the recipe, and need not. Bands
     that share no frequency with the model's own are not told of but in `bands_left_out`, and what is relevant outside
     of the model's band (where its filter left little, but not nothing) is `outside_band`. `positive` is the share that
-    speaks for the class. A map of zeros has shares of 0.
+    speaks for the class (`speaks_for` in words). A map of zeros has shares of 0.
     """
     frequencies, times = stft_axes(recipe.preprocessing)
     size = np.abs(relevance)
@@ -40,7 +42,9 @@ def summarise(relevance: NDArray[np.float64], recipe: Recipe, event_s: tuple[flo
         "after": share(size[..., after]),
     }
     positive = share(np.maximum(relevance, 0))
-    text = _sentence(components, bands, moments, positive) if total else "Nothing in this window was relevant."
+    text = (
+        _sentence(components, bands, moments, positive, speaks_for) if total else "Nothing in this window was relevant."
+    )
     return {
         "components": components,
         "bands": bands,
@@ -55,7 +59,11 @@ def summarise(relevance: NDArray[np.float64], recipe: Recipe, event_s: tuple[flo
 
 
 def _sentence(
-    components: dict[str, float], bands: list[dict[str, float]], moments: dict[str, float], positive: float
+    components: dict[str, float],
+    bands: list[dict[str, float]],
+    moments: dict[str, float],
+    positive: float,
+    speaks_for: str,
 ) -> str:
     parts = []
     if bands:
@@ -65,4 +73,4 @@ def _sentence(
     if len(components) > 1:
         loudest = max(components, key=lambda name: components[name])
         parts.append(f"{loudest} carries {components[loudest]:.0%}")
-    return ", ".join(parts) + f"; {positive:.0%} speaks for the class."
+    return ", ".join(parts) + f"; {positive:.0%} speaks for {speaks_for}."

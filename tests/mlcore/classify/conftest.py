@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from mlcore.checkpoint import model_files
-from mlcore.classify.model import STFTClassifier
-from mlcore.classify.predict import Classifier
+from mlcore.classify.predict import Classifier, network_for
 from mlcore.config import Network, Preprocessing, Recipe
 
 SMALL = Recipe(
@@ -18,11 +17,11 @@ CLASSES = ["quake", "earthquake", "rockfall", "noise"]
 def untrained(recipe=SMALL, classes=CLASSES, seed=0):
     """A classifier with random biases, so that they take their share, and logits of order one, as trained ones have."""
     torch.manual_seed(seed)
-    model = STFTClassifier(len(recipe.preprocessing.components), len(classes), recipe.network)
+    model = network_for(recipe, len(classes))
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter, std=0.05)
-    torch.nn.init.normal_(model.head[-1].weight, std=0.5)
+    torch.nn.init.normal_(model.logits.weight, std=0.5)
     return Classifier.from_files(model_files(model, {"classes": classes, "recipe": recipe.to_dict()}))
 
 

@@ -58,7 +58,7 @@ def test_every_map_is_told_and_the_difference_is_that_of_the_logits(classifier):
     for key in ("logit", "map", "biases", "stabiliser"):
         assert difference[key] == pytest.approx(first[key] - second[key], abs=1e-12)
     assert difference["error"] < 1e-9
-    expected = summarise(found.maps[0, 0] - found.maps[0, 1], classifier.recipe, (3.0, 7.0))
+    expected = summarise(found.maps[0, 0] - found.maps[0, 1], classifier.recipe, (3.0, 7.0), "the former")
     assert {key: difference[key] for key in expected} == expected
 
 
