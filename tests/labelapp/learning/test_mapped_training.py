@@ -24,6 +24,9 @@ CATALOGUE = {
 }
 
 
+SIDES = ("train", "validation", "test")
+
+
 @pytest.fixture
 def mapped_site(recorded_site):
     recorded_site.recipe = {**RECIPE, "catalogue": CATALOGUE}
@@ -69,6 +72,17 @@ def test_what_is_called_otherwise_by_the_model_is_not_queued_and_what_is_wrong_i
     disagreements = mapped_site.review_items.filter(reason="disagreement")
     assert disagreements.filter(event__label__code="quake", prediction__event_class__code="earthquake").count() == 0
     assert disagreements.count() < 10
+
+
+def test_split_by_time_a_model_is_tested_on_the_last_events_of_each_class(mapped_site, work_on):
+    mapped_site.recipe = {**mapped_site.recipe, "training": {**RECIPE["training"], "split": "time"}}
+    mapped_site.save()
+    examples = work_on(mapped_site, "train", epochs=1).model.examples
+    for code in ("quake", "rockfall"):
+        of_class = examples.filter(event_class__code=code)
+        times = {side: of_class.filter(split=side).values_list("event__starttime", flat=True) for side in SIDES}
+        assert max(times["train"]) < min(times["validation"])
+        assert max(times["validation"]) < min(times["test"])
 
 
 def test_a_component_that_no_station_recorded_is_said(mapped_site, work_on):
