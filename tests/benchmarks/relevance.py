@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from mlcore.checkpoint import model_files
-from mlcore.classify.model import STFTClassifier
-from mlcore.classify.predict import Classifier
+from mlcore.classify.predict import Classifier, network_for
 from mlcore.classify.relevance import EPSILON, explain
 from mlcore.classify.zennit_compat import Activation, AvgPool, Composite, Convolution, Epsilon, Linear, Pass
 from mlcore.config import Recipe
@@ -71,7 +70,7 @@ def fastest_in_turns(*ways: Callable[[], None]) -> list[float]:
 def untrained() -> Classifier:
     recipe = Recipe()
     torch.manual_seed(0)
-    network = STFTClassifier(len(recipe.preprocessing.components), len(CLASSES), recipe.network)
+    network = network_for(recipe, len(CLASSES))
     return Classifier.from_files(model_files(network, {"classes": CLASSES, "recipe": recipe.to_dict()}))
 
 
