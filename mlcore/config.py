@@ -156,21 +156,19 @@ class Network(Section):
     dropout: float = 0.3
     # A linear part beside the convolutions, for catalogues too small to teach them all; it is learned by itself, then
     # weighed against them on events that neither saw. It is given:
-    cells: tuple[int, int] = (0, 0)  # frequencies × frames of the map, averaged to one value each; zeros: no map
+    cells: tuple[tuple[int, int], ...] = ()  # the map, each so many frequencies × frames averaged; on several scales
     attributes: bool = False  # hand-made attributes of the waveform, after Provost et al. 2017
-    strength: float = 0.2  # how far its weights may go; smaller is more cautious
+    strength: float = 5.0  # how far its weights may go; smaller is more cautious
 
     @property
     def has_linear_part(self) -> bool:
-        return self.attributes or all(self.cells)
+        return self.attributes or bool(self.cells)
 
     def __post_init__(self) -> None:
         positive(self, "width", "blocks", "strength")
         share(self, "dropout")
-        require(
-            min(self.cells) > 0 or self.cells == (0, 0),
-            f"network.cells is {list(self.cells)}, but must be two numbers above 0, or [0, 0] for none.",
-        )
+        for cell in self.cells:
+            require(min(cell) > 0, f"network.cells has {list(cell)}, but a cell is at least one frequency by one frame.")
 
 
 @dataclass(frozen=True)

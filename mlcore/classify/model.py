@@ -36,10 +36,9 @@ class STFTClassifier(nn.Module):
         super().__init__()
         rows = min(shape[0] // 2**network.blocks or 1, FREQUENCY_CELLS) if shape[0] else FREQUENCY_CELLS
         self.members = nn.ModuleList(Member(channels, network, rows) for _ in range(members))
-        self.cells = nn.Sequential(nn.AvgPool2d(network.cells), nn.Flatten()) if all(network.cells) else None
+        self.cells = nn.ModuleList(nn.Sequential(nn.AvgPool2d(cell), nn.Flatten()) for cell in network.cells)
         self.takes_attributes = attributes > 0
-        # shape // 0 never happens: without cells there are none to count
-        cells = channels * (shape[0] // network.cells[0]) * (shape[1] // network.cells[1]) if self.cells else 0
+        cells = sum(channels * (shape[0] // rows) * (shape[1] // frames) for rows, frames in network.cells)
         self.hidden = members * hidden_size(network)
         self.logits = nn.Linear(self.hidden + cells + attributes, classes)
         self.apply(_initialise)
@@ -47,8 +46,7 @@ class STFTClassifier(nn.Module):
 
     def forward(self, x: Tensor, attributes: Tensor | None = None) -> Tensor:
         parts = [member(x) for member in self.members]  # each (batch, hidden)
-        if self.cells is not None:
-            parts.append(self.cells(x))
+        parts += [cells(x) for cells in self.cells]
         if self.takes_attributes and attributes is not None:
             parts.append(attributes)
         return self.logits(torch.cat(parts, dim=1))  # type: ignore[no-any-return]  # no softmax: relevance starts here

@@ -125,7 +125,7 @@ def build(description: Description) -> nn.Module:
 
 def network_for(recipe: Recipe, classes: int, members: int = 1, *, linear: bool = True) -> STFTClassifier:
     """An untrained network of a recipe; without its linear part if asked."""
-    network = recipe.network if linear else replace(recipe.network, attributes=False, cells=(0, 0))
+    network = recipe.network if linear else replace(recipe.network, attributes=False, cells=())
     return STFTClassifier(
         len(recipe.preprocessing.components),
         classes,
