@@ -62,7 +62,7 @@ def test_the_event_page_draws_what_the_model_saw(open_page, enqueue, viewer):
     item = enqueue("quake", "rockfall")
     page = open_page(viewer, f"/events/{item.event.pk}/")
     page.wait_for_selector("[data-state=ready]")
-    page.get_by_role("button", name="Quake").click()
+    page.get_by_role("button", name="Quake", exact=True).click()
     expect(page.locator("#words")).to_contain_text("Why Quake")
     assert page.evaluate("document.getElementById('plot').data.filter((trace) => trace.name).length") == 9
 

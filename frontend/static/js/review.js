@@ -1,4 +1,5 @@
 /** The review page: asks the API for an event, draws it, records the decision, and asks for the next. */
+import { Ahead } from "./ahead.js";
 import { get, post } from "./api.js";
 import { decisionButtons, keyList, reasonBox, REASONS, toggleReason } from "./decision.js";
 import { h } from "./dom.js";
@@ -6,7 +7,7 @@ import { className, eventHead } from "./header.js";
 import { listen } from "./keys.js";
 import { Lease } from "./lease.js";
 import { outside } from "./plots.js";
-import { draw, fetchPanel, keepSize, wholeWindow } from "./screen.js";
+import { draw, fetchPanel, ink, keepSize, showsAllHeights, wholeWindow } from "./screen.js";
 import { inWords, mapName } from "./words.js";
 
 const ITEMS = "/api/v1/review-items";
@@ -18,6 +19,7 @@ const site = Number(page.dataset.site);
 const now = { item: null, panels: [], panel: null, station: 0, map: 0, change: null, typed: "", counts: null,
     decibels: localStorage.getItem("stft") === "decibels" };
 
+const ahead = new Ahead(part("plot"), part("plot-ahead"));
 const lease = new Lease(Number(page.dataset.leaseS), (error) => trouble(
     `You no longer hold this event: ${error.message} Your decision still counts if nobody else decides first.`));
 
@@ -46,7 +48,7 @@ async function arrive({ item, counts = item.counts }) {
 
 async function show(item) {
     Object.assign(now, { item, panels: item.panels, station: 0, map: 0, change: null, typed: "" });
-    now.station = Math.max(0, item.panels.findIndex(({ station }) => station === item.event.station));
+    now.station = firstStation(item);
     lease.hold(item.id);
     part("rest").replaceChildren();
     setState("busy"); // there is something to see now, so that the drawing finds its place
@@ -56,6 +58,10 @@ async function show(item) {
     prefetch();
 }
 
+function firstStation({ panels, event }) {
+    return Math.max(0, panels.findIndex(({ station }) => station === event.station));
+}
+
 async function showStation(station) {
     now.station = station;
     now.panel = now.panels.length ? await fetchPanel(now.panels[station].url) : null;
@@ -63,13 +69,27 @@ async function showStation(station) {
     await redraw();
 }
 
-/** The panel of the event that is likely to come next, so that it waits for nobody. */
+/** The panels of the event that is likely to come next, the first of them drawn, so that it waits for nobody. */
 async function prefetch() {
     const waiting = await get(`${ITEMS}/?site=${site}&state=open&page_size=3`).catch(() => ({ results: [] }));
     const likely = waiting.results.find((row) => row.id !== now.item?.id && row.holder === null && !row.postponed_until);
     if (!likely) return;
     const item = await get(likely.url).catch(() => ({ panels: [] }));
     item.panels.forEach(({ url }) => fetchPanel(url).catch(() => {}));
+    const station = firstStation(item);
+    const panel = item.panels.length ? await fetchPanel(item.panels[station].url).catch(() => null) : null;
+    if (panel) ahead.prepare(keyOf(item, station, 0), (element) => draw(element, panel, 0, looks(item, station, panel.maps[0])));
+}
+
+/** What a drawing depends on beside its size. */
+function keyOf(item, station, map) {
+    return JSON.stringify([item.id, item.panels[station].sha256, map, now.decibels, ink()]);
+}
+
+/** How a map is drawn: its heading, how long a zoom is kept, the colours of the STFT. */
+function looks(item, station, map) {
+    return { what: mapName(map, (code) => className(item, code)), view: { time: `${item.id} ${station}`, height: "sitting" },
+        decibels: now.decibels };
 }
 
 function showEmpty() {
@@ -134,8 +154,8 @@ async function redraw() {
     }
     part("maps").replaceChildren(...mapButtons());
     part("words").replaceChildren(...inWords(now.panel, now.map, (code) => className(now.item, code)));
-    await draw(part("plot"), now.panel, now.map, { what: explained(),
-        view: { time: `${now.item.id} ${now.station}`, height: "sitting" }, decibels: now.decibels });
+    const isAhead = showsAllHeights(ahead.shown, now.panel) && ahead.take(keyOf(now.item, now.station, now.map));
+    if (!isAhead) await draw(ahead.shown, now.panel, now.map, looks(now.item, now.station, now.panel.maps[now.map]));
 }
 
 /* ---- deciding ---- */
@@ -296,5 +316,6 @@ addEventListener("themechange", () => now.item && redraw());
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 keepSize(part("plot"));
+keepSize(part("plot-ahead"));
 listen(bindings);
 next(page.dataset.item || null);

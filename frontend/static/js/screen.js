@@ -44,6 +44,15 @@ export function keepSize(element) {
     }).observe(element);
 }
 
+/** Whether nobody has zoomed into frequencies or amplitudes, which outlast an event. */
+export function showsAllHeights(element, panel) {
+    return Object.entries(wholeRanges(panel)).every(([name, whole]) => {
+        const axis = name.replace(".range", "");
+        const range = element.layout?.[axis]?.range;
+        return !axis.startsWith("yaxis") || !range || range.every((end, i) => Math.abs(end - whole[i]) < 1e-9);
+    });
+}
+
 /** Back to the whole window and every frequency. */
 export function wholeWindow(element, panel) {
     return window.Plotly.relayout(element, wholeRanges(panel));
