@@ -31,33 +31,33 @@ def _turned_padding(module: nn.Conv2d) -> list[int]:
 
 def _forward(module: nn.Conv2d, x: Tensor) -> Tensor:
     turned = module.weight.flip(2, 3).transpose(0, 1).contiguous()
-    y: Tensor = Convolution.apply(x, module.weight, turned, _turned_padding(module))
-    return y if module.bias is None else y + module.bias[:, None, None]
+    y: Tensor = Convolution.apply(x, module.weight, turned, module.bias, _turned_padding(module))
+    return y
 
 
 class Convolution(torch.autograd.Function):
-    """x (n, channels, height, width) → (n, kernels, height', width'), without bias; for fixed weights."""
+    """x (n, channels, height, width) → (n, kernels, height', width'); for fixed weights."""
 
     @staticmethod
-    def forward(context: Any, x: Tensor, weight: Tensor, turned: Tensor, padding: list[int]) -> Tensor:
+    def forward(  # type: ignore[override]
+        context: Any, x: Tensor, weight: Tensor, turned: Tensor, bias: Tensor | None, padding: list[int]
+    ) -> Tensor:
         context.save_for_backward(weight)
         context.shape, context.padding = x.shape, [k - 1 - p for k, p in zip(weight.shape[2:], padding, strict=True)]
-        n, _, height, width = x.shape
-        grown = [
-            size + 2 * p - k + 1 for size, p, k in zip((height, width), context.padding, weight.shape[2:], strict=True)
-        ]
-        return _gradient(x, x.new_empty(1).expand(n, len(weight), *grown), turned, padding)
+        sizes = zip(x.shape[2:], context.padding, weight.shape[2:], strict=True)
+        shape = (len(x), len(weight), *(size + 2 * p - k + 1 for size, p, k in sizes))
+        y = _gradient(x, x.new_empty(1).expand(shape), turned, padding)  # of the second, only its shape counts
+        return y if bias is None else y.add_(bias[:, None, None])
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         (weight,) = context.saved_tensors
-        x = gradient.new_empty(1).expand(context.shape)  # only its shape counts
-        return _gradient(gradient, x, weight, context.padding), None, None, None
+        x = gradient.new_empty(1).expand(context.shape)
+        return _gradient(gradient, x, weight, context.padding), None, None, None, None
 
 
 def _gradient(gradient: Tensor, x: Tensor, weight: Tensor, padding: list[int]) -> Tensor:
-    wanted = [True, False, False]
-    ones, none = [1, 1], [0, 0]
+    ones, none, wanted = [1, 1], [0, 0], [True, False, False]
     found: Tensor = torch.ops.aten.convolution_backward(
         gradient, x, weight, None, ones, padding, ones, False, none, 1, wanted
     )[0]
