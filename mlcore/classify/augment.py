@@ -75,8 +75,8 @@ def mix_pairs(inputs: Tensor, targets: Tensor, alpha: float, generator: torch.Ge
     if not alpha:
         return inputs, targets
     draws = _numpy_generator(generator)
-    share = draws.beta(alpha, alpha, len(inputs)).astype(np.float32)
-    share = torch.from_numpy(np.maximum(share, 1 - share))
+    drawn = draws.beta(alpha, alpha, len(inputs)).astype(np.float32)
+    share = torch.from_numpy(np.maximum(drawn, 1 - drawn))
     other = torch.from_numpy(draws.permutation(len(inputs)))
     by_input, by_target = share.view(-1, *[1] * (inputs.ndim - 1)), share.view(-1, 1)
     return (

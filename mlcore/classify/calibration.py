@@ -51,7 +51,8 @@ def log_loss(probabilities: ArrayLike, targets: ArrayLike, weights: ArrayLike | 
     """Mean of −log p(target), weighted. probabilities (n, K), targets (n,), weights (n,)"""
     p = np.asarray(probabilities, dtype=np.float64)
     chosen = p[np.arange(len(p)), np.asarray(targets, dtype=np.int64)]
-    return float(np.average(-np.log(np.maximum(chosen, SMALLEST)), weights=weights))
+    counted = None if weights is None else np.asarray(weights, dtype=np.float64)
+    return float(np.average(-np.log(np.maximum(chosen, SMALLEST)), weights=counted))
 
 
 def softmax(logits: ArrayLike) -> Floats:
