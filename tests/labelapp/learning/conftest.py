@@ -24,6 +24,7 @@ RECIPE = {
         "early_stopping": 0,
         "time_shift_s": 0.5,
         "test_share": 0.3,
+        "folds": 2,
     },
     "post_processing": {"isolation_s": 5.0},
 }

@@ -24,7 +24,7 @@ CATALOGUE = {
 }
 
 
-SIDES = ("train", "validation", "test")
+SIDES = ("train", "test")  # with folds, nothing is kept for validation
 
 
 @pytest.fixture
@@ -46,6 +46,9 @@ def test_a_model_learns_from_mapped_classes_and_from_noise_that_is_no_event(mapp
     examples = {e.event.event_id: (e.event_class.code, e.split) for e in model.examples.all()}
     assert set(examples) == {f"e{n}" for n in range(40)} - {"e4", "e5"}
     assert {code for code, _ in examples.values()} == {"quake", "rockfall"}  # as the site labels them
+    judged = model.examples.filter(out_of_fold__isnull=False)
+    assert judged.count() == model.examples.exclude(split="test").count() > 0
+    assert all(set(example.out_of_fold) == set(model.classes) for example in judged)
 
 
 def test_noise_stays_on_the_side_of_its_event_from_one_model_to_the_next(mapped_site, work_on):
@@ -80,9 +83,8 @@ def test_split_by_time_a_model_is_tested_on_the_last_events_of_each_class(mapped
     examples = work_on(mapped_site, "train", epochs=1).model.examples
     for code in ("quake", "rockfall"):
         of_class = examples.filter(event_class__code=code)
-        times = {side: of_class.filter(split=side).values_list("event__starttime", flat=True) for side in SIDES}
-        assert max(times["train"]) < min(times["validation"])
-        assert max(times["validation"]) < min(times["test"])
+        learned, tested = (of_class.filter(split=side).values_list("event__starttime", flat=True) for side in SIDES)
+        assert max(learned) < min(tested)
 
 
 def test_a_component_that_no_station_recorded_is_said(mapped_site, work_on):
