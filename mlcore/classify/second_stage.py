@@ -5,19 +5,75 @@ sees what a day really holds. Training stops when the training accuracy "did not
 5 consecutive epochs"; significant is taken as half a per cent.
 """
 
-from dataclasses import replace
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from mlcore.checkpoint import Description
+from mlcore.classify.examples import altered_examples, one_hot
 from mlcore.classify.losses import classification_loss
+from mlcore.classify.predict import Classifier
 from mlcore.config import Training
+from mlcore.datasets import EventWindows
 from mlcore.errors import BadConfiguration
 from mlcore.training import Examples, Progress, ProgressCallback, StopCallback, TensorExamples, fit, never, say_nothing
 
 PATIENCE = 5  # epochs
 SIGNIFICANT = 0.005  # of accuracy
+
+
+@dataclass(frozen=True)
+class WithAttributes:
+    """Altered maps beside the attributes of their windows as they are."""
+
+    maps: Examples
+    attributes: Tensor  # (n, a)
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def batch(self, indices: Tensor, generator: torch.Generator | None = None) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        inputs, targets = self.maps.batch(indices, generator)
+        return (cast(Tensor, inputs), self.attributes[indices]), targets
+
+
+def continue_training(
+    classifier: Classifier,
+    windows: EventWindows,
+    *,
+    trained_on: str = "",
+    progress: ProgressCallback = say_nothing,
+    should_stop: StopCallback = never,
+) -> tuple[nn.Module, Description]:
+    """A trained classifier further trained on new labels: the network, and its description without its old metrics.
+
+    All members and the last layer learn together; the classifier given stays as it is. Raises BadConfiguration for
+    labels that the model does not know, and without windows.
+    """
+    _require_known(windows, classifier.classes)
+    recipe, targets = classifier.recipe, one_hot(windows, classifier.classes)
+    training = replace(recipe.training, mixup=0.0)  # attributes of mixed windows are not mixed attributes
+    attributes = classifier.attributes(windows.windows)
+    maps = altered_examples(windows, targets, classifier.classes, replace(recipe, training=training))
+    model = copy.deepcopy(classifier.model)
+    history = second_stage(
+        model,
+        TensorExamples((classifier.inputs(windows.windows), attributes), targets),
+        len(classifier.classes),
+        training,
+        altered=WithAttributes(maps, attributes),
+        progress=progress,
+        should_stop=should_stop,
+    )
+    old = {key: value for key, value in classifier.description.items() if key not in ("metrics", "weights_sha256")}
+    stage = {"trained_on": trained_on, "events": len(set(windows.event_ids)), "history": history}
+    seen: dict[str, str] = {**old.get("splits", {}), **dict.fromkeys(windows.event_ids, "train")}
+    return model, {**old, "second_stage": stage, "splits": seen}
 
 
 def second_stage(
@@ -56,6 +112,15 @@ def second_stage(
         fingerprint=fingerprint,
     )
     return [_of_training(figures) for figures in history]
+
+
+def _require_known(windows: EventWindows, classes: Sequence[str]) -> None:
+    strangers = sorted(set(windows.labels) - set(classes))
+    if strangers:
+        raise BadConfiguration(
+            f"Events are labelled {', '.join(strangers)}, but the model knows {', '.join(classes)}. "
+            "Leave these events out, or train a new model with their classes."
+        )
 
 
 def _accuracy(logits: Tensor, targets: Tensor) -> dict[str, float]:

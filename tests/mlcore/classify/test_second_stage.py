@@ -1,9 +1,14 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from mlcore.classify.second_stage import second_stage
-from mlcore.config import Training
+from mlcore.classify.predict import Classifier, network_for
+from mlcore.classify.second_stage import continue_training, second_stage
+from mlcore.config import Network, Preprocessing, Recipe, Training
+from mlcore.datasets import EventWindows
 from mlcore.errors import BadConfiguration
 from mlcore.training import TensorExamples
 
@@ -52,3 +57,50 @@ def test_progress_speaks_of_the_second_stage():
 def test_nothing_to_learn_from_is_refused():
     with pytest.raises(BadConfiguration, match="no event to learn from"):
         second_stage(nn.Linear(2, 2), day(0), 2, TRAINING)
+
+
+def labelled_windows(count=24):
+    """One component; low tones are noise, high ones quakes."""
+    time = np.arange(100) / 50
+    tones = np.sin(2 * np.pi * np.where(np.arange(count) % 2, 4.0, 15.0)[:, None] * time)
+    return EventWindows(
+        windows=tones[:, None].astype(np.float32),
+        event_ids=tuple(f"e{i}" for i in range(count)),
+        stations=("S",) * count,
+        labels=("noise", "quake") * (count // 2),
+    )
+
+
+def some_classifier(*, attributes):
+    preprocessing = Preprocessing(
+        sampling_rate_hz=50, band_hz=(1, 20), window_s=2, stft_length=16, stft_hop=8, components=("Z",)
+    )
+    training = Training(second_stage_epochs=6, batch_size=8, learning_rate=0.01, folds=2)
+    recipe = Recipe(preprocessing=preprocessing, network=Network(width=2, attributes=attributes), training=training)
+    torch.manual_seed(0)
+    facts = {"classes": ["noise", "quake"], "members": 2, "metrics": {"accuracy": 1.0}, "splits": {"old": "test"}}
+    model = network_for(recipe, 2, 2)
+    return Classifier(model, {**facts, "recipe": recipe.to_dict(), "parameters": 1})
+
+
+@pytest.mark.parametrize("attributes", [False, True])
+def test_a_classifier_learns_further_and_the_given_one_stays_as_it_is(attributes):
+    classifier, windows = some_classifier(attributes=attributes), labelled_windows()
+    before = classifier.predict(windows.windows).logits
+    model, description = continue_training(classifier, windows, trained_on="25 November")
+    np.testing.assert_array_equal(classifier.predict(windows.windows).logits, before)
+
+    continued = Classifier(model, description)
+    found = continued.predict(windows.windows).logits.argmax(axis=1)
+    right = [continued.classes[k] == label for k, label in zip(found, windows.labels, strict=True)]
+    assert np.mean(right) == pytest.approx(max(e["training_accuracy"] for e in description["second_stage"]["history"]))
+    assert description["second_stage"]["trained_on"] == "25 November"
+    assert description["splits"] == {"old": "test", **dict.fromkeys(windows.event_ids, "train")}
+    assert "metrics" not in description  # they were another network's
+
+
+def test_labels_that_the_model_does_not_know_are_refused():
+    classifier = some_classifier(attributes=False)
+    strangers = replace(labelled_windows(2), labels=("noise", "avalanche"))
+    with pytest.raises(BadConfiguration, match=r"labelled avalanche, but the model knows noise, quake"):
+        continue_training(classifier, strangers)
