@@ -68,13 +68,9 @@ def calibration(model: ModelVersion) -> dict[str, Any]:
 
 
 def _reliability(side: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("low", "high", "confidence", "accuracy")
-    bins = [
-        {**{name: float(each[name]) for name in names}, "count": int(each["count"])}
-        for each in side["bins"]
-        if each["count"]
-    ]
-    return {"ece": float(side["ece"]), "bins": bins, "events": sum(each["count"] for each in bins)}
+    names = {"low": "from", "high": "to", "confidence": "confidence", "accuracy": "accuracy", "count": "count"}
+    bins = [{ours: float(each[theirs]) for ours, theirs in names.items()} for each in side["bins"] if each["count"]]
+    return {"ece": float(side["expected_calibration_error"]), "bins": bins}
 
 
 @measured

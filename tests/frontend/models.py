@@ -11,19 +11,11 @@ def report(matrix=TABLE_1, codes=CODES):
     return {"classes": codes, "confusion_matrix": matrix}
 
 
-def bins(ece, sharpness):
-    middles = [0.35, 0.55, 0.75, 0.95]
-    rows = [
-        {
-            "low": m - 0.1,
-            "high": m + 0.1,
-            "confidence": m,
-            "accuracy": min(1, m * sharpness),
-            "count": 10 + 300 * (m > 0.9),
-        }
-        for m in middles
-    ]
-    return {"ece": ece, "bins": [{"low": 0.0, "high": 0.25, "confidence": 0.0, "accuracy": 0.0, "count": 0}, *rows]}
+def bins(error, sharpness):
+    """As mlcore.metrics.reliability writes it down."""
+    spans = [(m, {"from": m - 0.1, "to": m + 0.1, "confidence": m}) for m in (0.35, 0.55, 0.75, 0.95)]
+    rows = [{**span, "accuracy": min(1, m * sharpness), "count": 310 if m > 0.9 else 10} for m, span in spans]
+    return {"expected_calibration_error": error, "bins": rows}
 
 
 METRICS = {

@@ -18,7 +18,6 @@ from labelapp.learning.services import start_run
 from labelapp.learning.tracking import Job
 from mlcore.checkpoint import model_files
 from mlcore.classify.predict import Classifier
-from mlcore.classify.randomisation import randomisation_check
 from mlcore.classify.train import TrainedClassifier, train_classifier
 from mlcore.config import Recipe
 from mlcore.datasets import EventWindows, LabelledWindow, Side, missing_components, split_by_event
@@ -28,12 +27,10 @@ from mlcore.training import Progress
 LEAST_SHARED_EVENTS = 10
 
 # Shares of the run's progress.
-READ, LEARNED, CHECKED, COMPARED = 0.25, 0.9, 0.95, 0.98
+READ, LEARNED, COMPARED = 0.25, 0.9, 0.98
 
 # Of a model's description, what its page shows beside its metrics.
-TOLD = ("notes", "parameters", "randomisation")
-# Test windows whose maps are looked at when its weights are shuffled.
-CHECKED_WINDOWS = 8
+TOLD = ("notes", "parameters")
 
 Events = dict[str, tuple[int, str]]  # {event id: (primary key, class code)}
 
@@ -95,9 +92,9 @@ def _read(job: Job, recipe: Recipe) -> tuple[EventWindows, Events]:
 
 def _learn(job: Job, windows: EventWindows, recipe: Recipe) -> TrainedClassifier:
     def tell(progress: Progress) -> None:
-        fraction = READ + (LEARNED - READ) * learned_share(progress)
+        done = 0.0 if progress.stage == "preparing" else progress.fraction
         figures = {name.replace("_", " "): round(value, 4) for name, value in progress.metrics.items()}
-        job.progress(progress.stage, fraction, figures, progress.message)
+        job.progress(stage_of(progress), READ + (LEARNED - READ) * done, figures, progress.message)
 
     site = job.run.site
     return train_classifier(
@@ -112,15 +109,10 @@ def _learn(job: Job, windows: EventWindows, recipe: Recipe) -> TrainedClassifier
     )
 
 
-def learned_share(progress: Progress) -> float:
-    """How far the whole training is: a stage such as "fold 2 of 5" or "seed 1 of 3, fold 2 of 5" is one of several."""
-    parts = re.findall(r"(\d+) of (\d+)", progress.stage)
-    if not parts and progress.stage != "training":
-        return 0.0
-    share = progress.fraction
-    for number, count in reversed(parts):
-        share = (int(number) - 1 + share) / max(int(count), 1)
-    return min(max(share, 0.0), 1.0)
+def stage_of(progress: Progress) -> str:
+    """The stage with the fold that it is about, where its message begins with one."""
+    fold = re.match(r"fold \d+ of \d+", progress.message)
+    return f"{progress.stage}, {fold[0]}" if fold else progress.stage
 
 
 def sides(site: Site, windows: EventWindows, recipe: Recipe) -> dict[str, Side]:
@@ -171,8 +163,7 @@ def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: 
     classifier = Classifier(trained.model, trained.description)
     comparison = compare(job, classifier, site.active_model, tests)
     told = {name: trained.description[name] for name in TOLD if name in trained.description}
-    checked = {"randomisation": _check_maps(job, classifier, windows, trained.splits)}
-    metrics = {**checked, **trained.description["metrics"], **told, "comparison": comparison}
+    metrics = {**trained.description["metrics"], **told, "comparison": comparison}
     description = {**trained.description, "metrics": metrics}
     model = store_model(
         site=site,
@@ -187,18 +178,6 @@ def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: 
     job.run.model = model
     job.progress("stored", COMPARED, _figures(metrics), f"stored as {model}")
     return model
-
-
-def _check_maps(
-    job: Job, classifier: Classifier, windows: EventWindows, splits: Mapping[str, Side]
-) -> dict[str, Any] | None:
-    """Whether the model's maps depend on what it learned, on some windows that it never saw; None without such."""
-    job.progress("checking its maps", CHECKED)
-    tests = [i for i, unit in enumerate(windows.event_ids) if splits[unit] == "test"]
-    if not tests:
-        return None
-    some = tests[:: max(1, len(tests) // CHECKED_WINDOWS)][:CHECKED_WINDOWS]
-    return randomisation_check(classifier, windows.select(some).windows)
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:

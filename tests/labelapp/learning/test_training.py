@@ -12,18 +12,31 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize(
-    ("stage", "fraction", "share"),
+    ("message", "stage"),
     [
-        ("preparing", 1.0, 0.0),
-        ("training", 0.5, 0.5),
-        ("fold 1 of 5", 0.0, 0.0),
-        ("fold 2 of 5", 0.5, 0.3),
-        ("fold 5 of 5", 1.0, 1.0),
-        ("seed 2 of 2, fold 3 of 4, training", 0.0, 0.75),
+        ("fold 2 of 5: epoch 3 of 100, loss 0.4", "training, fold 2 of 5"),
+        ("epoch 3 of 100", "training"),
+        ("", "training"),
     ],
 )
-def test_a_stage_that_is_one_of_several_is_a_part_of_the_whole(stage, fraction, share):
-    assert training.learned_share(Progress(stage, fraction)) == pytest.approx(share)
+def test_the_stage_names_the_fold_that_it_is_about(message, stage):
+    assert training.stage_of(Progress("training", 0.3, {}, message)) == stage
+
+
+def test_a_run_goes_forward_through_its_folds(recorded_site, work_on, monkeypatch):
+    told, progress = [], training.Job.progress
+
+    def listen(job, stage, fraction, *rest):
+        told.append((stage, fraction))
+        progress(job, stage, fraction, *rest)
+
+    monkeypatch.setattr(training.Job, "progress", listen)
+    run = work_on(recorded_site, "train", epochs=2)
+    assert run.state == "done", run.log
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(fractions)
+    folds = {stage for stage, _ in told if stage.startswith("training, fold")}
+    assert len(folds) in {0, run.model.recipe["training"]["folds"]}
 
 
 def test_judgements_out_of_fold_are_stored_and_order_the_queue(recorded_site, work_on, monkeypatch):
