@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlcore.classify.calibration import unit_rows
+from mlcore.config import Recipe
 from mlcore.datasets import EventWindows
 from mlcore.splits import group_of, noise_of
 
@@ -19,6 +20,26 @@ LOUDEST = 4.0  # natural logarithm of an amplitude ratio; more tells no more
 PARTS = 5  # of the events, each judged by what the others show
 STEPS = 25  # of Newton's method on two numbers
 SMALLEST = 1e-6  # probability
+
+
+def with_own_noise(
+    probabilities: ArrayLike,
+    windows: EventWindows,
+    classes: Sequence[str],
+    recipe: Recipe,
+    labels: ArrayLike,
+    worth: ArrayLike | None = None,
+) -> Floats:
+    """Probabilities (units, K) with the loudness of each unit heard, where the recipe cuts noise around events.
+
+    Units, their `labels` and how much each is `worth` learning from are in the order in which units first appear.
+    """
+    p, name = np.asarray(probabilities, dtype=np.float64), recipe.catalogue.noise_class
+    if name not in classes:
+        return p
+    units = list(dict.fromkeys(windows.event_ids))
+    counted = np.ones(len(units)) if worth is None else worth
+    return heard_against_noise(p, louder_than_counterpart(windows), labels, list(classes).index(name), units, counted)
 
 
 def louder_than_counterpart(windows: EventWindows) -> Floats:

@@ -22,7 +22,7 @@ from torch import Tensor
 from mlcore.classify.calibration import average_by_unit, fit_temperature, softmax, unit_rows
 from mlcore.classify.command import print_json, run, show_progress
 from mlcore.classify.label_errors import label_scores, worth_learning
-from mlcore.classify.own_noise import heard_against_noise, louder_than_counterpart
+from mlcore.classify.own_noise import with_own_noise
 from mlcore.config import Recipe
 from mlcore.datasets import EventWindows, load_event_windows, read_catalogue, require_windows
 from mlcore.training import ProgressCallback, StopCallback, never, say_nothing
@@ -94,7 +94,7 @@ def suspicion(
         # fitted on all units: without those left out, the networks would seem never to be wrong
         temperature = fit_temperature(logits, targets, windows.event_ids)
         probabilities = average_by_unit(softmax(logits / temperature), rows)
-        probabilities = _with_own_noise(probabilities, windows, classes, recipe, labels, worth)
+        probabilities = with_own_noise(probabilities, windows, classes, recipe, labels, worth)
         scores = label_scores(labels, probabilities)
         worth = worth_learning(scores)
     return scores, probabilities
@@ -105,22 +105,6 @@ def _quick(recipe: Recipe) -> Recipe:
     if not recipe.network.has_linear_part:
         return recipe
     return replace(recipe, training=replace(recipe.training, epochs=max(recipe.training.epochs // QUICK, 1)))
-
-
-def _with_own_noise(
-    probabilities: NDArray[np.float64],
-    windows: EventWindows,
-    classes: Sequence[str],
-    recipe: Recipe,
-    labels: NDArray[np.int64],
-    worth: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    name = recipe.catalogue.noise_class
-    if name not in classes:
-        return probabilities
-    units = list(dict.fromkeys(windows.event_ids))
-    louder = louder_than_counterpart(windows)
-    return heard_against_noise(probabilities, louder, labels, list(classes).index(name), units, worth)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

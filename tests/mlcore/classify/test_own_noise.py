@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mlcore.classify.own_noise import heard_against_noise, louder_than_counterpart
+from mlcore.classify.own_noise import heard_against_noise, louder_than_counterpart, with_own_noise
+from mlcore.config import Catalogue, Recipe
 from mlcore.datasets import EventWindows
 
 
@@ -81,3 +82,13 @@ def test_loudness_that_parts_noise_and_events_wholly_gives_finite_probabilities(
     found = heard_against_noise(p, np.where(labels == 0, -4.0, 4.0), labels, 0, units, np.ones(len(units)))
     assert np.isfinite(found).all()
     assert (found[labels == 0, 0] > 0.95).all()
+
+
+def test_only_a_recipe_that_cuts_noise_lets_loudness_be_heard():
+    rows = [(f"e{i}{of}", "S", amplitude) for i in range(20) for of, amplitude in (("", 5.0 + i), ("/noise", 1.0))]
+    windows, labels = windows_of(rows), np.tile([1, 0], 20)
+    p = np.full((40, 2), 0.5)
+    silent = with_own_noise(p, windows, ["noise", "quake"], Recipe(), labels)
+    np.testing.assert_array_equal(silent, p)
+    heard = with_own_noise(p, windows, ["noise", "quake"], Recipe(catalogue=Catalogue(noise_class="noise")), labels)
+    assert (heard.argmax(axis=1) == labels).all()
