@@ -12,16 +12,18 @@ Three savings, none of which changes a detection:
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
+from torch import nn
 
 from mlcore.classify.blocks import Block, blocks
 from mlcore.classify.predict import BATCH, Classifier, softmax
+from mlcore.classify.quick import quick_copy
 from mlcore.traces import Waveform
 
 NEAR = 0.1  # below the threshold: bfloat16's probabilities are off by less
@@ -51,6 +53,11 @@ class Scanner:
         post = classifier.recipe.post_processing
         self.threshold, self.median = post.threshold, post.median
         self.events = [i for i, name in enumerate(classifier.classes) if name != post.noise_class]
+
+    @cached_property
+    def quick(self) -> nn.Module:
+        """The network that is asked in bfloat16."""
+        return quick_copy(self.classifier.model)
 
     def everything(self, waveform: Waveform) -> Iterator[Scanned]:
         """The probabilities of every usable window of a prepared record, in float32."""
@@ -91,7 +98,7 @@ class Scanner:
     def _answers(self, block: Block, wanted: NDArray[np.bool_], *, bfloat16: bool = False) -> NDArray[np.float64]:
         """The network's probabilities of the wanted windows, (n, classes); 0 for the others."""
         probabilities, rows = np.zeros((len(block), len(self.classifier.classes))), np.flatnonzero(wanted)
-        probabilities[rows] = ask(self.classifier, block, rows, bfloat16=bfloat16)
+        probabilities[rows] = ask(self.classifier, block, rows, quick=self.quick if bfloat16 else None)
         return probabilities
 
     def _errs(self, answers: NDArray[np.float64], exact: NDArray[np.float64], wanted: NDArray[np.bool_]) -> bool:
@@ -104,13 +111,14 @@ class Scanner:
         return np.zeros((len(block), len(self.classifier.classes)))
 
 
-def ask(classifier: Classifier, block: Block, rows: Rows, *, bfloat16: bool = False) -> NDArray[np.float64]:
-    """The network's probabilities of some windows of a block, (rows, classes)."""
+def ask(classifier: Classifier, block: Block, rows: Rows, *, quick: nn.Module | None = None) -> NDArray[np.float64]:
+    """The network's probabilities of some windows of a block, (rows, classes); in bfloat16 by a quick copy if given."""
+    network = quick or classifier.model
     answers = np.zeros((len(rows), len(classifier.classes)))
     for start in range(0, len(rows), BATCH):
         part = slice(start, start + BATCH)
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16) if bfloat16 else nullcontext():
-            logits = classifier.model(block.inputs(rows[part]), block.attributes(rows[part]))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16) if quick else nullcontext():
+            logits = network(block.inputs(rows[part]), block.attributes(rows[part]))
         answers[part] = softmax(logits.float().numpy())
     return answers
 

@@ -18,6 +18,7 @@ from tests.environment import fresh_home
         ("SEISLOOP_PORT", "70000"),
         ("SEISLOOP_LEASE_S", "0"),
         ("SEISLOOP_HTTPS", "perhaps"),
+        ("SEISLOOP_SCAN_FLOAT32", "sometimes"),
         ("SEISLOOP_SECRET_KEY", "short"),
         ("DATABASE_URL", "mysql://user@host/name"),
         ("DATABASE_URL", "postgres://"),

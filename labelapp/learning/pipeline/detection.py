@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from django.conf import settings
+
 from labelapp.catalogue.errors import Invalid, Refused
 from labelapp.catalogue.models import Event, Station
 from labelapp.catalogue.services import add_detection
@@ -106,7 +108,8 @@ class Scanning:
             self.classifier,
             watch=lambda done: self._tell(station, done),
             should_stop=self.job.should_stop,
-            options=Options(ahead=False),  # a second thread would need a database connection of its own
+            # A second thread would need a database connection of its own.
+            options=Options(ahead=False, float32=settings.SCAN_FLOAT32),
         )
 
     def _tell(self, station: Station, done: Done) -> None:

@@ -102,7 +102,7 @@ def test_blocks_and_shared_frames_give_what_each_window_by_itself_gives(monkeypa
 
 @pytest.mark.parametrize("kind", ["magnitude", "log"])
 def test_attributes_and_logarithms_reach_the_network_as_in_prediction(kind):
-    network = Network(width=2, blocks=2, attributes=True, cells=(4, 3))
+    network = Network(width=2, blocks=2, attributes=True)
     recipe = replace(RECIPE, network=network, preprocessing=replace(RECIPE.preprocessing, input=kind))
     description = {"classes": CLASSES, "recipe": recipe.to_dict(), "weights_sha256": "0" * 64}
     torch.manual_seed(0)
