@@ -1,6 +1,7 @@
 """Relevance on the review page: which maps, their shares, and whether to believe them."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,10 @@ def alter(item, change):
     explanation = item.prediction.explanations.get()
     panel = read_panel(panel_bytes(explanation))
     change(panel.facts)
+    store(explanation, panel)
+
+
+def store(explanation, panel):
     content = write_panel(panel)
     explanation.panel.save("altered.safetensors", ContentFile(content), save=False)
     explanation.sha256 = hashlib.sha256(content).hexdigest()
@@ -161,3 +166,17 @@ def test_a_panel_from_before_there_were_checks_is_still_shown(enqueue, review):
     assert page.locator("#maps button").all_inner_texts() == ["Rockfall", "Quake"]
     assert page.get_attribute("[data-conserved]", "data-conserved") == "true"
     assert page.locator("[data-faithful]").count() == 0
+
+
+def test_an_stft_that_is_a_logarithm_says_so_and_its_colours_reach_from_end_to_end(enqueue, review):
+    item = enqueue("quake", "rockfall")
+    explanation = item.prediction.explanations.get()
+    panel = read_panel(panel_bytes(explanation))
+    levels = np.log(panel.stft + 1e-3)
+    store(explanation, replace(panel, stft=levels, facts={**panel.facts, "input": "log"}))
+    page = review()
+    assert "STFT (logarithm" in page.inner_text("#plot")
+    ends = page.evaluate("(({cmin, cmax}) => [cmin, cmax])(document.getElementById('plot').layout.coloraxis)")
+    assert ends == [float(levels.min()), float(levels.max())]
+    for row, component in enumerate("ZNE"):
+        np.testing.assert_array_equal(np.array(drawn(page, "heatmap", f"{component} STFT")), levels[row])

@@ -85,6 +85,11 @@ function barInDecibels() {
     return { type: "scatter", mode: "markers", x: [null], y: [null], marker: { color: [0], coloraxis: "coloraxis3" }, hoverinfo: "skip" };
 }
 
+/** Ends of the colours of numbers on both sides of zero. */
+function extent({ values }) {
+    return { cmin: values.reduce((a, b) => Math.min(a, b)), cmax: values.reduce((a, b) => Math.max(a, b)) };
+}
+
 const middle = ([left, right]) => (left + right) / 2;
 
 function colourBar(column, ink) {
@@ -210,7 +215,7 @@ export function layout(panel, map, { what, ink, view, decibels = false }) {
     const inDecibels = decibels && !logarithmic; // what is a logarithm has no decibels
     return {
         ...axes(panel, rows, ink, view),
-        coloraxis: { cmin: logarithmic ? Math.min(...tensors.stft.values) : 0, cmax: largestMagnitude(tensors.stft),
+        coloraxis: { ...(logarithmic ? extent(tensors.stft) : { cmin: 0, cmax: largestMagnitude(tensors.stft) }),
             colorscale: inDecibels ? decibelScale() : scale(VIRIDIS), showscale: !inDecibels, colorbar: colourBar(1, ink) },
         coloraxis2: { cmin: -full, cmid: 0, cmax: full, colorscale: scale(DIVERGING),
             colorbar: { ...colourBar(2, ink), ...saturatedTicks(full) } },
