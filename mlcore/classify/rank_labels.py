@@ -28,6 +28,7 @@ from mlcore.datasets import EventWindows, load_event_windows, read_catalogue, re
 from mlcore.training import ProgressCallback, StopCallback, never, say_nothing
 
 ROUNDS = 3  # of training
+CAUTION = 30.0  # how much less far the linear part's weights may go than for true labels: wrong ones ask for it
 QUICK = 10  # times fewer epochs in all rounds but the last, where a linear part carries them
 
 OutOfFold = Callable[[Recipe, Tensor], NDArray[np.floating]]  # recipe, targets (n, K) → logits (n, K)
@@ -82,7 +83,7 @@ def suspicion(
 
     `judged` trains and predicts out of fold; it is asked once a round.
     """
-    natural = replace(recipe, training=replace(recipe.training, class_balance="none"))
+    natural = _cautious(recipe)
     rows = unit_rows(windows.event_ids)
     targets = np.array([list(classes).index(label) for label in windows.labels])
     labels = targets[np.unique(rows, return_index=True)[1]]
@@ -98,6 +99,15 @@ def suspicion(
         scores = label_scores(labels, probabilities)
         worth = worth_learning(scores)
     return scores, probabilities
+
+
+def _cautious(recipe: Recipe) -> Recipe:
+    """A recipe for labels that may be wrong: natural shares of classes, and no weight far from zero."""
+    return replace(
+        recipe,
+        training=replace(recipe.training, class_balance="none"),
+        network=replace(recipe.network, strength=recipe.network.strength / CAUTION),
+    )
 
 
 def _quick(recipe: Recipe) -> Recipe:

@@ -115,7 +115,6 @@ def measured(task: Task, flips: str, seed: int) -> dict[str, dict[str, float]]:
         "normalised margin": le.normalised_margin(labels, first),
         "disagreement, forest": le.disagreement(labels, forest),
         "self-confidence, forest": le.self_confidence(labels, forest),
-        "ours, forest, one round": le.label_scores(labels, forest),
         "random": np.random.default_rng(seed).random(len(labels)),
     }
     return {name: ranking_report(each, wrong) for name, each in scores.items()}

@@ -55,6 +55,7 @@ def test_networks_learn_the_labels_with_their_natural_shares():
     suspicion(windows, CLASSES, Recipe(), network_that_knows(true, asked), rounds=1)
     recipe, targets = asked[0]
     assert recipe.training.class_balance == "none"
+    assert recipe.network.strength < Recipe().network.strength  # and with caution
     assert [CLASSES[k] for k in targets.argmax(dim=1)] == list(windows.labels)
 
 
