@@ -68,10 +68,12 @@ class Watch:
 
         def tell(report: Progress) -> None:
             done = (number + report.fraction) / rounds
-            self.progress(Progress("training", done, report.metrics, f"{name}: {report.message}" if name else ""))
+            self.progress(Progress("training", done, report.metrics, f"{name}: {report.message}"))
 
+        if rounds == 1:
+            return self
         path = self.checkpoint_path and self.checkpoint_path.with_stem(f"{self.checkpoint_path.stem}-{number}")
-        return replace(self, progress=tell if name else self.progress, checkpoint_path=path)
+        return replace(self, progress=tell, checkpoint_path=path)
 
 
 def out_of_fold(

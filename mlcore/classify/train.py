@@ -12,15 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mlcore.checkpoint import Description, model_files, save_model
 from mlcore.classify.command import print_json, run, show_progress
 from mlcore.classify.evaluate import evaluate_events
-from mlcore.classify.losses import class_weights, weighted_cross_entropy
-from mlcore.classify.model import STFTClassifier
-from mlcore.classify.predict import Classifier, channels_last, network_inputs
+from mlcore.classify.folds import Watch, learn
+from mlcore.classify.judgement import judgement
+from mlcore.classify.predict import Classifier
+from mlcore.classify.randomisation import randomisation_check
 from mlcore.config import Recipe
 from mlcore.datasets import (
     EventWindows,
@@ -32,7 +32,9 @@ from mlcore.datasets import (
     split_by_event,
 )
 from mlcore.errors import BadConfiguration
-from mlcore.training import Progress, ProgressCallback, StopCallback, TensorExamples, fit, never, say_nothing
+from mlcore.training import Progress, ProgressCallback, StopCallback, never, say_nothing
+
+CHECKED = 8  # windows of the randomisation check
 
 
 @dataclass(frozen=True)
@@ -51,25 +53,6 @@ class TrainedClassifier:
         return model_files(self.model, self.description)
 
 
-@dataclass(frozen=True)
-class MovingWindows:
-    """Training examples whose windows are cut anew in every epoch, a little earlier or later, from real record."""
-
-    windows: EventWindows
-    targets: Tensor
-    recipe: Recipe
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def batch(self, indices: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        preprocessing = self.recipe.preprocessing
-        furthest = round(self.recipe.training.time_shift_s * preprocessing.sampling_rate_hz)
-        shifts = torch.randint(-furthest, furthest + 1, (len(indices),), generator=generator).tolist()
-        windows = self.windows.moved(indices.tolist(), shifts, preprocessing)
-        return network_inputs(windows, self.recipe), self.targets[indices]
-
-
 def train_classifier(
     windows: EventWindows,
     classes: Sequence[str],
@@ -83,67 +66,50 @@ def train_classifier(
 ) -> TrainedClassifier:
     """A classifier of `classes` (the order of its logits), with its metrics on held-out test events.
 
-    `splits` gives the side of every event; without it, they are split by class and seed. The best epoch is chosen on
-    validation events, so the test events are seen once. Deterministic by `recipe.training.seed`. With
-    `checkpoint_path`, a run that was killed goes on where it was.
+    `splits` gives the side of every event; without it, they are split by class and seed. Test events are seen once, at
+    the end. With folds, all others train, and each is also judged by networks that never saw it; without, the best
+    epoch is chosen on validation events. Deterministic by `recipe.training.seed`. With `checkpoint_path`, a run that
+    was killed goes on where it was.
     Raises BadConfiguration for labels that are no class and for fewer than two classes with events; Cancelled when
     `should_stop` says so.
     """
     _require_classes(windows, classes)
-    training = recipe.training
-    sides = dict(splits) if splits is not None else _split(windows, recipe)
-    parts = {side: _part(windows, sides, side) for side in ("train", "validation", "test")}
+    sides = _sides(splits if splits is not None else _split(windows, recipe), recipe)
+    pool, tests = _part(windows, sides, "train", "validation"), _part(windows, sides, "test")
     progress(Progress("preparing", 0.0, {}, f"{len(windows)} windows of {len(set(windows.event_ids))} events"))
-    learned, judged = (_examples(parts[side], classes, recipe) for side in ("train", "validation"))
-    model = _network(learned, classes, recipe)
-    weights = class_weights(_targets(parts["train"], classes), len(classes))
-    history = fit(
-        model,
-        lambda logits, targets: weighted_cross_entropy(logits, targets, weights),
-        _augmented(parts["train"], learned, recipe),
-        judged,
-        training,
-        measure=_accuracy,
-        progress=progress,
-        should_stop=should_stop,
-        checkpoint_path=checkpoint_path,
-        fingerprint=_fingerprint(windows, classes, recipe, sides),
+    watch = Watch(
+        progress,
+        should_stop,
+        Path(checkpoint_path) if checkpoint_path else None,
+        _fingerprint(windows, classes, recipe, sides),
     )
-    model = model.cpu()
-    facts = {"classes": list(classes), "recipe": recipe.to_dict()}
-    metrics = evaluate_events(Classifier(model, facts), parts["test"])
+    validation = [event for event, side in sides.items() if side == "validation"]
+    learned = learn(pool, classes, recipe, validation=validation, watch=watch)
+    facts = {"classes": list(classes), "recipe": recipe.to_dict(), "members": len(learned.model.members)}
+    classifier = Classifier(learned.model, facts)
+    found = judgement(learned, pool, classes, recipe)
+    progress(Progress("measuring", 1.0, {}, "measuring on events that it never saw"))
+    metrics = {**evaluate_events(classifier, tests), **found.metrics}
+    metrics["randomisation"] = randomisation_check(classifier, (tests if len(tests) else pool).windows[:CHECKED])
     description = {
         **facts,
         "trained_on": trained_on,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "seed": training.seed,
+        "parameters": sum(p.numel() for p in learned.model.parameters()),
+        "seed": recipe.training.seed,
         "events": _event_counts(windows, sides, classes),
         "metrics": metrics,
         "notes": _notes(windows, sides, classes),
-        "history": history,
+        "history": learned.history,
         "splits": sides,
     }
-    return TrainedClassifier(model, description, sides)
+    return TrainedClassifier(learned.model, description, sides, found.out_of_fold, found.suspicion)
 
 
-def _network(learned: TensorExamples, classes: Sequence[str], recipe: Recipe) -> nn.Module:
-    """An untrained network, the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.training.seed)
-        model = STFTClassifier(len(recipe.preprocessing.components), len(classes), recipe.network)
-    model.fit_scale(learned.inputs)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return channels_last(model).to(device)
-
-
-def _examples(windows: EventWindows, classes: Sequence[str], recipe: Recipe) -> TensorExamples:
-    return TensorExamples(network_inputs(windows.windows, recipe), _targets(windows, classes))
-
-
-def _augmented(windows: EventWindows, fixed: TensorExamples, recipe: Recipe) -> TensorExamples | MovingWindows:
-    if recipe.training.time_shift_s and windows.surroundings:
-        return MovingWindows(windows, fixed.targets, recipe)
-    return fixed
+def _sides(splits: Mapping[str, Side], recipe: Recipe) -> dict[str, Side]:
+    """With folds nothing is kept for validation: each member is judged by the fold that it never saw."""
+    if recipe.training.folds < 2:
+        return dict(splits)
+    return {event: "test" if side == "test" else "train" for event, side in splits.items()}
 
 
 def _split(windows: EventWindows, recipe: Recipe) -> dict[str, Side]:
@@ -152,16 +118,8 @@ def _split(windows: EventWindows, recipe: Recipe) -> dict[str, Side]:
     return split_by_event(windows.event_ids, windows.labels, shares, recipe.training.seed, times)
 
 
-def _part(windows: EventWindows, splits: Mapping[str, Side], side: str) -> EventWindows:
-    return windows.select(i for i, event in enumerate(windows.event_ids) if splits[event] == side)
-
-
-def _targets(windows: EventWindows, classes: Sequence[str]) -> Tensor:
-    return torch.tensor([list(classes).index(label) for label in windows.labels], dtype=torch.long)
-
-
-def _accuracy(logits: Tensor, targets: Tensor) -> dict[str, float]:
-    return {"validation_accuracy": float((logits.argmax(dim=1) == targets).float().mean())}
+def _part(windows: EventWindows, splits: Mapping[str, Side], *sides: str) -> EventWindows:
+    return windows.select(i for i, event in enumerate(windows.event_ids) if splits[event] in sides)
 
 
 def _require_classes(windows: EventWindows, classes: Sequence[str]) -> None:
@@ -235,7 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         checkpoint_path=out / "training.safetensors",
     )
     save_model(out, trained.model, trained.description)
-    (out / "training.safetensors").unlink()
+    for state in out.glob("training*.safetensors"):
+        state.unlink()
     shown: dict[str, Any] = {key: trained.description[key] for key in ("classes", "events", "metrics", "notes")}
     shown["windows_without_component"] = missing_components(windows, recipe.preprocessing)
     print_json({"model": str(out), **shown, "skipped": [item.to_dict() for item in [*unreadable, *skipped]]})

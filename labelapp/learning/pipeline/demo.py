@@ -29,7 +29,7 @@ SYNTHETIC_RECIPE = replace(
     Recipe(),
     network=Network(width=8),
     # Few epochs: a network that learns for long learns the wrong labels too.
-    training=Training(epochs=25, batch_size=32, learning_rate=3e-3, early_stopping=0, time_shift_s=1.0),
+    training=Training(epochs=25, batch_size=32, learning_rate=3e-3, early_stopping=0, time_shift_s=1.0, folds=3),
 )
 SYNTHETIC_DESCRIPTION = (
     f"Made up: {EVENTS} events of a seeded generator at three stations, for trying Seisloop out. "
@@ -44,7 +44,7 @@ RECORDED_RECIPE = replace(
     preprocessing=Preprocessing(sampling_rate_hz=75.0, band_hz=(2.0, 33.0), stft_length=64, stft_hop=16),
     network=Network(width=8),
     # Events may lie anywhere in a window: some records are hardly longer than one.
-    training=Training(epochs=12, batch_size=32, learning_rate=3e-3, early_stopping=0, time_shift_s=5.0),
+    training=Training(epochs=12, batch_size=32, learning_rate=3e-3, early_stopping=0, time_shift_s=5.0, folds=1),
     # Lower and shorter than the paper's: half-minute records, and rather one question too many than nothing to see.
     post_processing=PostProcessing(threshold=0.3, median=3, gaussian_length=5, gaussian_sigma=2.0, noise_level=0.2),
 )

@@ -34,6 +34,7 @@ components = ["Z", "N"]
 width = 4
 blocks = 2
 [training]
+folds = 2
 batch_size = 16
 learning_rate = 5e-3
 early_stopping = 0

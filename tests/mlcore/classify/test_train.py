@@ -165,7 +165,7 @@ def test_an_untrained_network_passes_faint_input_on_at_order_one():
     network = STFTClassifier(3, 4, Network()).eval()
     inputs = 0.01 * torch.rand(8, 3, 65, 95)
     network.fit_scale(inputs)
-    assert 0.1 < network.features(inputs).square().mean().sqrt().item() < 10
+    assert 0.1 < network.members[0].features(inputs).square().mean().sqrt().item() < 10
     silent = STFTClassifier(3, 4, Network())
     silent.fit_scale(torch.zeros(2, 3, 65, 95))
     assert all(torch.isfinite(p).all() for p in silent.parameters())
