@@ -28,7 +28,7 @@ from mlcore.datasets import EventWindows, load_event_windows, read_catalogue, re
 from mlcore.training import ProgressCallback, StopCallback, never, say_nothing
 
 ROUNDS = 3  # of training
-CAUTION = 30.0  # how much less far the linear part's weights may go than for true labels: wrong ones ask for it
+CAUTIOUS = 0.2  # how far the linear part's weights may go at most: those that go far follow wrong labels
 QUICK = 10  # times fewer epochs in all rounds but the last, where a linear part carries them
 
 OutOfFold = Callable[[Recipe, Tensor], NDArray[np.floating]]  # recipe, targets (n, K) → logits (n, K)
@@ -106,7 +106,7 @@ def _cautious(recipe: Recipe) -> Recipe:
     return replace(
         recipe,
         training=replace(recipe.training, class_balance="none"),
-        network=replace(recipe.network, strength=recipe.network.strength / CAUTION),
+        network=replace(recipe.network, strength=min(recipe.network.strength, CAUTIOUS)),
     )
 
 
