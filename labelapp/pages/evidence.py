@@ -60,13 +60,20 @@ def comparison(model: ModelVersion) -> dict[str, Any] | None:
 
 
 @measured
-def calibration(model: ModelVersion) -> dict[str, Any]:
-    """Temperature, and what the probabilities were worth before and after it was applied."""
+def calibration(model: ModelVersion) -> dict[str, Any] | None:
+    """Temperature, and what the probabilities were worth before and after it was applied; `unseen`: on test events."""
     found = model.metrics["calibration"]
     sides = {side: _reliability(found[side]) for side in ("before", "after")}
-    return {"temperature": float(found["temperature"]), **sides}
+    if None in sides.values():
+        return None
+    return {
+        "temperature": float(found["temperature"]),
+        **sides,
+        "unseen": _reliability(model.metrics.get("reliability")),
+    }
 
 
+@measured
 def _reliability(side: Mapping[str, Any]) -> dict[str, Any]:
     names = {"low": "from", "high": "to", "confidence": "confidence", "accuracy": "accuracy", "count": "count"}
     bins = [{ours: float(each[theirs]) for ours, theirs in names.items()} for each in side["bins"] if each["count"]]

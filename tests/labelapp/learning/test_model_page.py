@@ -30,6 +30,7 @@ def test_everything_that_a_training_measures_is_shown(client, viewer, trained):
         assert shown[name], name
     assert shown["held_out"].macro_f1 == pytest.approx(trained.metrics["macro_f1"])
     assert shown["out_of_fold"].macro_f1 == pytest.approx(trained.metrics["out_of_fold"]["macro_f1"])
+    assert 0 <= shown["calibration"]["unseen"]["ece"] <= 1
     tests, folds = (found for _, _, found in shown["relabelled"])
     assert (tests["changed"], folds["changed"]) == (1, 0)
     assert tests["before"].events == shown["held_out"].events
