@@ -3,23 +3,27 @@
 The paper first learns from hand-picked clear events, then for 50 epochs from all labelled events of one day, so that it
 sees what a day really holds. Training stops when the training accuracy "did not exhibit significant improvement within
 5 consecutive epochs"; significant is taken as half a per cent.
+
+python -m mlcore.classify.second_stage MODEL_DIR --catalogue CSV --waveforms DIR --out NEW_MODEL_DIR
 """
 
+import argparse
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from mlcore.checkpoint import Description
+from mlcore.checkpoint import Description, save_model
+from mlcore.classify.command import print_json, run, show_progress
 from mlcore.classify.examples import altered_examples, one_hot
 from mlcore.classify.losses import classification_loss
 from mlcore.classify.predict import Classifier
 from mlcore.config import Training
-from mlcore.datasets import EventWindows
+from mlcore.datasets import EventWindows, load_event_windows, read_catalogue, require_windows
 from mlcore.errors import BadConfiguration
 from mlcore.training import Examples, Progress, ProgressCallback, StopCallback, TensorExamples, fit, never, say_nothing
 
@@ -136,3 +140,35 @@ def _of_training(figures: dict[str, float]) -> dict[str, float]:
 def _renamed(report: Progress) -> Progress:
     message = report.message.replace("validation ", "training ")
     return replace(report, stage="second stage", metrics=_of_training(report.metrics), message=message)
+
+
+def continue_model(
+    model_dir: Path | str, catalogue: Path | str, waveforms: Path | str, out: Path | str
+) -> dict[str, Any]:
+    """Train the model of a folder further on a catalogue, prepared by its own recipe, and save it in another folder.
+
+    → what a command prints. The new model's description has no metrics: measure it on events that it never saw.
+    """
+    classifier = Classifier.from_directory(model_dir)
+    entries, unreadable = read_catalogue(catalogue, classifier.recipe.catalogue)
+    windows, skipped = load_event_windows(entries, waveforms, classifier.recipe, progress=show_progress)
+    require_windows(windows, [*unreadable, *skipped])
+    told = f"{Path(catalogue).name}: {len(windows)} windows of {len(set(windows.event_ids))} events"
+    model, description = continue_training(classifier, windows, trained_on=told, progress=show_progress)
+    save_model(out, model, description)
+    skips = [item.to_dict() for item in [*unreadable, *skipped]]
+    return {"model": str(out), "classes": classifier.classes, **description["second_stage"], "skipped": skips}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m mlcore.classify.second_stage", description=__doc__.split("\n")[0])
+    parser.add_argument("model_dir", help="the trained model; it stays as it is")
+    parser.add_argument("--catalogue", required=True, help="CSV of the new labels; columns as mlcore.catalogues says")
+    parser.add_argument("--waveforms", required=True, help="the folder that the catalogue's file column starts from")
+    parser.add_argument("--out", required=True, metavar="NEW_MODEL_DIR", help="where the model's two files go")
+    options = parser.parse_args(arguments)
+    print_json(continue_model(options.model_dir, options.catalogue, options.waveforms, options.out))
+
+
+if __name__ == "__main__":
+    run(main)

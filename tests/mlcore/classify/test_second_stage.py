@@ -1,16 +1,23 @@
+import json
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from mlcore.checkpoint import save_model
 from mlcore.classify.predict import Classifier, network_for
-from mlcore.classify.second_stage import continue_training, second_stage
+from mlcore.classify.second_stage import continue_training, main, second_stage
+from mlcore.classify.train import train_classifier
 from mlcore.config import Network, Preprocessing, Recipe, Training
 from mlcore.datasets import EventWindows
 from mlcore.errors import BadConfiguration
 from mlcore.training import TensorExamples
+from mlcore.waveform import write_mseed
+
+from .examples import RECIPE, START, event_windows, record
 
 TRAINING = Training(second_stage_epochs=12, batch_size=16, learning_rate=0.02)
 
@@ -104,3 +111,22 @@ def test_labels_that_the_model_does_not_know_are_refused():
     strangers = replace(labelled_windows(2), labels=("noise", "avalanche"))
     with pytest.raises(BadConfiguration, match=r"labelled avalanche, but the model knows noise, quake"):
         continue_training(classifier, strangers)
+
+
+def test_a_models_folder_is_continued_into_another_by_its_own_recipe(tmp_path, capsys):
+    trained = train_classifier(event_windows(quake=4, rockfall=4), ["quake", "rockfall"], RECIPE)
+    save_model(tmp_path / "first", trained.model, trained.description)
+    rows = ["event_id,event_class,network,station,file,starttime,endtime"]
+    for number, label in enumerate(("quake", "rockfall") * 2):
+        write_mseed(record((label, 15), seed=50 + number), tmp_path / f"{number}.mseed")
+        start, end = (START + timedelta(seconds=s) for s in (15, 20))
+        rows.append(f"new{number},{label},XX,AAA,{number}.mseed,{start.isoformat()},{end.isoformat()}")
+    (tmp_path / "day.csv").write_text("\n".join(rows))
+
+    main([str(tmp_path / "first"), "--catalogue", str(tmp_path / "day.csv"), "--waveforms", str(tmp_path),
+          "--out", str(tmp_path / "second")])  # fmt: skip
+    told = json.loads(capsys.readouterr().out)
+    assert (told["events"], told["skipped"]) == (4, [])
+    second = Classifier.from_directory(tmp_path / "second")
+    assert second.checksum != Classifier.from_directory(tmp_path / "first").checksum
+    assert second.description["splits"]["new0"] == "train"
