@@ -4,10 +4,9 @@ The paper first learns from hand-picked clear events, then for 50 epochs from al
 sees what a day really holds. Training stops when the training accuracy "did not exhibit significant improvement within
 5 consecutive epochs"; significant is taken as half a per cent.
 
-python -m mlcore.classify.second_stage MODEL_DIR --catalogue CSV --waveforms DIR --out NEW_MODEL_DIR
+python -m mlcore.classify.train --continue MODEL_DIR --catalogue CSV --waveforms DIR --out NEW_MODEL_DIR
 """
 
-import argparse
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mlcore.checkpoint import Description, save_model
-from mlcore.classify.command import print_json, run, show_progress
+from mlcore.classify.command import show_progress
 from mlcore.classify.examples import altered_examples, one_hot
 from mlcore.classify.losses import classification_loss
 from mlcore.classify.predict import Classifier
@@ -158,17 +157,3 @@ def continue_model(
     save_model(out, model, description)
     skips = [item.to_dict() for item in [*unreadable, *skipped]]
     return {"model": str(out), "classes": classifier.classes, **description["second_stage"], "skipped": skips}
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m mlcore.classify.second_stage", description=__doc__.split("\n")[0])
-    parser.add_argument("model_dir", help="the trained model; it stays as it is")
-    parser.add_argument("--catalogue", required=True, help="CSV of the new labels; columns as mlcore.catalogues says")
-    parser.add_argument("--waveforms", required=True, help="the folder that the catalogue's file column starts from")
-    parser.add_argument("--out", required=True, metavar="NEW_MODEL_DIR", help="where the model's two files go")
-    options = parser.parse_args(arguments)
-    print_json(continue_model(options.model_dir, options.catalogue, options.waveforms, options.out))
-
-
-if __name__ == "__main__":
-    run(main)

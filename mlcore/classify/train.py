@@ -1,6 +1,7 @@
 """Train a classifier on labelled events, and measure it on events that it never saw.
 
 python -m mlcore.classify.train --catalogue CSV --waveforms DIR --out MODEL_DIR [--recipe FILE.toml]
+python -m mlcore.classify.train --continue MODEL_DIR --catalogue CSV --waveforms DIR --out NEW_MODEL_DIR
 """
 
 import argparse
@@ -21,6 +22,7 @@ from mlcore.classify.folds import Watch, learn
 from mlcore.classify.judgement import judgement
 from mlcore.classify.predict import Classifier
 from mlcore.classify.randomisation import randomisation_check
+from mlcore.classify.second_stage import continue_model
 from mlcore.config import Recipe
 from mlcore.datasets import (
     EventWindows,
@@ -177,7 +179,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--recipe", metavar="FILE.toml", help="settings; those of Jiang et al. 2024 if not given")
     parser.add_argument("--epochs", type=int, help="overrides the recipe's")
     parser.add_argument("--seed", type=int, help="overrides the recipe's")
+    parser.add_argument(
+        "--continue", dest="continued", metavar="MODEL_DIR", help="train this model further, by its own recipe"
+    )
     options = parser.parse_args(arguments)
+    if options.continued:
+        if options.recipe or options.epochs or options.seed is not None:
+            parser.error("--continue goes on by the model's own recipe: give no --recipe, --epochs or --seed")
+        print_json(continue_model(options.continued, options.catalogue, options.waveforms, options.out))
+        return
 
     recipe = _recipe(options)
     entries, unreadable = read_catalogue(options.catalogue, recipe.catalogue)

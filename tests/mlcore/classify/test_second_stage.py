@@ -9,8 +9,8 @@ from torch import nn
 
 from mlcore.checkpoint import save_model
 from mlcore.classify.predict import Classifier, network_for
-from mlcore.classify.second_stage import continue_training, main, second_stage
-from mlcore.classify.train import train_classifier
+from mlcore.classify.second_stage import continue_training, second_stage
+from mlcore.classify.train import main, train_classifier
 from mlcore.config import Network, Preprocessing, Recipe, Training
 from mlcore.datasets import EventWindows
 from mlcore.errors import BadConfiguration
@@ -123,7 +123,7 @@ def test_a_models_folder_is_continued_into_another_by_its_own_recipe(tmp_path, c
         rows.append(f"new{number},{label},XX,AAA,{number}.mseed,{start.isoformat()},{end.isoformat()}")
     (tmp_path / "day.csv").write_text("\n".join(rows))
 
-    main([str(tmp_path / "first"), "--catalogue", str(tmp_path / "day.csv"), "--waveforms", str(tmp_path),
+    main(["--continue", str(tmp_path / "first"), "--catalogue", str(tmp_path / "day.csv"), "--waveforms", str(tmp_path),
           "--out", str(tmp_path / "second")])  # fmt: skip
     told = json.loads(capsys.readouterr().out)
     assert (told["events"], told["skipped"]) == (4, [])
