@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mlcore.classify.calibration import average_by_unit, softmax, unit_rows
 from mlcore.classify.folds import Learned
 from mlcore.classify.label_errors import label_scores
+from mlcore.classify.own_noise import with_own_noise
 from mlcore.config import Recipe
 from mlcore.datasets import EventWindows
 from mlcore.metrics import classification_report, reliability
@@ -45,7 +46,8 @@ def judgement(learned: Learned, windows: EventWindows, classes: Sequence[str], r
         return Judgement({"calibration": calibration})
     said = [classes[int(number)] for number in after.argmax(axis=1)]
     report = classification_report([classes[number] for number in labels], said, classes)
-    doubts = label_scores(labels, with_natural_shares(after, labels, recipe))
+    natural = with_natural_shares(after, labels, recipe)
+    doubts = label_scores(labels, with_own_noise(natural, judged, classes, recipe, labels))
     return Judgement(
         {"calibration": calibration, "out_of_fold": {"units": len(units), **report}},
         {

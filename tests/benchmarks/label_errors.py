@@ -109,7 +109,7 @@ def measured(task: Task, flips: str, seed: int) -> dict[str, dict[str, float]]:
     first, forest = rounds[0], forest_probabilities(windows, task.classes, recipe)
     scores = {
         "ours": ours,
-        "ours, one round": le.label_scores(labels, first),
+        "ours, one round, noise unheard": le.label_scores(labels, first),
         "disagreement (the paper's rule)": le.disagreement(labels, first),
         "self-confidence": le.self_confidence(labels, first),
         "normalised margin": le.normalised_margin(labels, first),
