@@ -131,7 +131,7 @@ def command(name: str, *arguments: object) -> dict[str, Any]:
 
 def learn(model: Path, recipe: Path, catalogue: Path, waveforms: Path) -> None:
     told = command("train", "--recipe", recipe, "--catalogue", catalogue, "--waveforms", waveforms, "--out", model)
-    print(f"{model.name} has learned: {json.dumps({k: told.get(k) for k in ('classes', 'events', 'metrics')})[:400]}")
+    print(f"{model.name} has learned {', '.join(told['classes'])}", flush=True)
 
 
 def stations_as_files(folder: Path) -> dict[str, Path]:
@@ -213,7 +213,7 @@ def chosen(
     def published_as(one: dict[str, Any]) -> str:
         event = as_event(one)
         near = [p for p in published if p.starttime <= event.endtime and p.endtime >= event.starttime]
-        return near[0].class_code if near else ""
+        return min(near, key=lambda p: abs(p.starttime - event.starttime)).class_code if near else ""
 
     kinds = [
         lambda one: one["class"] == "rockfall" == published_as(one),
