@@ -67,10 +67,12 @@ def compare_ways(folder: Path, hours: int, part_s: float) -> None:
         plain, fast, float32 = (run(way, folder / model, folder / "part") for way in ("plain", "ours", "float32"))
         whole[model] = run("ours", folder / model, folder / "once")
         rate, plain_rate = (told["windows"] / told["seconds"] for told in (whole[model], plain))
+        spent, plain_spent = (told["cpu_seconds"] / told["windows"] for told in (whole[model], plain))
         print(
             f"Detection{named}: {hours} h in {whole[model]['seconds']:.1f} s, {rate:,.0f} windows/s, "
             f"{rate / plain_rate:.1f} × one scipy.signal.stft and one eager float32 forward a window "
             f"({plain_rate:,.0f} windows/s over {part_s / 60:.0f} minutes), "
+            f"{plain_spent / spent:.1f} × in CPU time, "
             f"{float32['windows'] / float32['seconds'] / plain_rate:.1f} × without bfloat16. In these minutes it finds "
             f"{_same(plain, fast)}, without bfloat16 {_same(plain, float32)}; {len(whole[model]['events'])} in all",
             flush=True,
