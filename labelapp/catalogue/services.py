@@ -254,8 +254,13 @@ def promote_model(*, model: ModelVersion, by: Any = None) -> Site:
 
 
 def tested_events(model: ModelVersion) -> int:
-    """On how many unseen events the model's metrics rest: the sum of its confusion matrix."""
-    return sum(sum(row) for row in model.metrics.get("confusion_matrix") or [])
+    """On how many unseen events the model's metrics rest: the sum of its confusion matrix.
+
+    Where none were held out, of the one that the folds gave: each event judged by networks that never saw it.
+    """
+    reports = model.metrics, model.metrics.get("out_of_fold") or {}
+    counts = [sum(sum(row) for row in report.get("confusion_matrix") or []) for report in reports]
+    return next((count for count in counts if count), 0)
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
 """A new model beside the active one, on the same events, of which neither has learned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from labelapp.catalogue.errors import Refused
@@ -33,12 +33,41 @@ def compare(job: Job, new: Classifier, active: ModelVersion | None, tests: Itera
     except (Refused, SeisloopError) as error:
         job.log(f"{active} cannot be compared: {error}")
         return {"model": active.number, "events": 0}
-    words = _common_words(new, rival)
-    ours, theirs = (_predictions(job, classifier, shared) for classifier in (new, rival))
+    ours, theirs = (
+        {event: (p.label, p.predicted) for event, p in _predictions(job, classifier, shared).items()}
+        for classifier in (new, rival)
+    )
+    return _side_by_side(active, ours, theirs, _common_words(new.classes, new.recipe, active))
+
+
+def compare_out_of_fold(
+    classes: Sequence[str], recipe: Recipe, said: Mapping[int, Mapping[str, float]], active: ModelVersion | None
+) -> dict[str, Any] | None:
+    """The same where a recipe holds no event out: on the events that both learned from, each judged by its own folds.
+
+    `said` is what the new model's folds say of events (primary keys), {class: probability}. None where there is no
+    active model; one without folds counts as having no events in common.
+    """
+    if active is None:
+        return None
+    rows = active.examples.filter(out_of_fold__isnull=False, event__label__isnull=False, event_id__in=said)
+    ours, theirs = {}, {}
+    for event, label, its in rows.values_list("event_id", "event__label__code", "out_of_fold"):
+        ours[event], theirs[event] = ((label, max(each, key=lambda k: each[k])) for each in (said[event], its))
+    return _side_by_side(active, ours, theirs, _common_words(classes, recipe, active))
+
+
+def _side_by_side(
+    active: ModelVersion,
+    ours: Mapping[Any, tuple[str, str]],
+    theirs: Mapping[Any, tuple[str, str]],
+    words: Catalogue | None,
+) -> dict[str, Any]:
+    """Figures of (label, predicted) of the events that both have something to say of."""
     both = sorted(ours.keys() & theirs.keys())
     if not both or words is None:
         return {"model": active.number, "events": 0}
-    mine, its = (_report([p[event] for event in both], words) for p in (ours, theirs))
+    mine, its = (_report([each[event] for event in both], words) for each in (ours, theirs))
     return {
         "model": active.number,
         "events": len(both),
@@ -65,14 +94,16 @@ def _windows(readings: Iterable[Iterable[LabelledWindow]], recipe: Recipe) -> Ev
     return EventWindows.stack([window for reading in readings for window in reading], recipe.preprocessing)
 
 
-def _common_words(one: Classifier, other: Classifier) -> Catalogue | None:
+def _common_words(classes: Sequence[str], recipe: Recipe, active: ModelVersion) -> Catalogue | None:
     """The classes that both models can be held to: those of the one whose recipe has a word for all classes of both."""
-    classes = [*one.classes, *other.classes]
-    by_coarseness = sorted((one.recipe.catalogue, other.recipe.catalogue), key=lambda words: not words.classes)
-    return next((words for words in by_coarseness if all(map(words.model_class, classes))), None)
+    other = Recipe.from_dict(active.recipe)
+    by_coarseness = sorted((recipe.catalogue, other.catalogue), key=lambda words: not words.classes)
+    known = [*classes, *active.classes]
+    return next((words for words in by_coarseness if all(map(words.model_class, known))), None)
 
 
-def _report(predictions: list[EventPrediction], words: Catalogue) -> dict[str, Any]:
-    said = [(words.model_class(p.label) or p.label, words.model_class(p.predicted) or p.predicted) for p in predictions]
+def _report(pairs: Sequence[tuple[str, str]], words: Catalogue) -> dict[str, Any]:
+    """pairs of label and prediction, in anybody's words"""
+    said = [tuple(words.model_class(code) or code for code in pair) for pair in pairs]
     classes = list(dict.fromkeys(code for pair in said for code in pair))
     return classification_report([label for label, _ in said], [predicted for _, predicted in said], classes)

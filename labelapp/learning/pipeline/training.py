@@ -11,7 +11,7 @@ from labelapp.catalogue.errors import Conflict, Invalid
 from labelapp.catalogue.models import ModelVersion, Site, TrainingExample
 from labelapp.catalogue.services import promote_model, store_model
 from labelapp.learning.models import Run
-from labelapp.learning.pipeline.comparison import compare
+from labelapp.learning.pipeline.comparison import compare, compare_out_of_fold
 from labelapp.learning.pipeline.recipes import site_codes, site_recipe, taught
 from labelapp.learning.pipeline.windows import Reasons, events_in_chunks, read_example
 from labelapp.learning.services import start_run
@@ -161,7 +161,11 @@ def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: 
     splits = {events[unit][0]: side for unit, side in trained.splits.items() if unit in events}  # noise is no event
     tests = [event for event, side in splits.items() if side == "test"]
     classifier = Classifier(trained.model, trained.description)
-    comparison = compare(job, classifier, site.active_model, tests)
+    said = {events[unit][0]: found for unit, found in trained.out_of_fold.items() if unit in events}
+    if tests or not said:
+        comparison = compare(job, classifier, site.active_model, tests)
+    else:
+        comparison = compare_out_of_fold(classifier.classes, classifier.recipe, said, site.active_model)
     told = {name: trained.description[name] for name in TOLD if name in trained.description}
     metrics = {**trained.description["metrics"], **told, "comparison": comparison}
     description = {**trained.description, "metrics": metrics}
@@ -171,7 +175,7 @@ def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: 
         description=description,
         splits=splits,
         labels=dict(events.values()),
-        out_of_fold={events[unit][0]: said for unit, said in trained.out_of_fold.items() if unit in events},
+        out_of_fold=said,
         suspicion={events[unit][0]: value for unit, value in trained.suspicion.items() if unit in events},
         trained_on=trained.description["trained_on"],
     )
@@ -181,11 +185,19 @@ def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: 
 
 
 def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    count, report = _evidence(metrics)
     return {
-        "tested on events": metrics["events"],
-        "macro-F1": round(metrics["macro_f1"], 4),
-        "balanced accuracy": round(metrics["balanced_accuracy"], 4),
+        "judged on unseen events": count,
+        "macro-F1": round(report["macro_f1"], 4),
+        "balanced accuracy": round(report["balanced_accuracy"], 4),
     }
+
+
+def _evidence(metrics: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
+    """The number of events that were held out, and the figures on them; where none were, those out of fold."""
+    if not metrics.get("events", 0) and (folds := metrics.get("out_of_fold")):
+        return folds["units"], folds
+    return metrics.get("events", 0), metrics
 
 
 @transaction.atomic
@@ -198,15 +210,15 @@ def promote_on_evidence(model: ModelVersion) -> str:
         return f"{model} is stored but not promoted: {against}"
     promote_model(model=model)
     if site.active_model is None:
-        tested = model.metrics["events"]
-        return f"{model} is the site's first active model: macro-F1 {model.metrics['macro_f1']:.3f} on {tested} events."
+        tested, report = _evidence(model.metrics)
+        return f"{model} is the site's first active model: macro-F1 {report['macro_f1']:.3f} on {tested} unseen events."
     return f"{model} is promoted: {_both_figures(model.metrics['comparison'])}."
 
 
 def _objection(model: ModelVersion, active: ModelVersion | None) -> str:
     """Why the model may not take the place of the one that is active now; "" where it may."""
     comparison = model.metrics.get("comparison")
-    if not model.metrics.get("events", 0):
+    if not _evidence(model.metrics)[0]:
         return "no event was held out to test it. Label more events."
     if (comparison and comparison["model"]) != (active and active.number):  # promoted by hand meanwhile
         held_against = f"model {comparison['model']}" if comparison else "none"

@@ -192,6 +192,20 @@ def test_a_comparison_on_few_events_promotes_nothing(recorded_site, work_on):
         assert (Site.objects.get(pk=recorded_site.pk).active_model == second) == promoted
 
 
+def test_where_no_event_is_held_out_the_folds_that_never_saw_it_are_the_evidence(recorded_site, work_on):
+    recorded_site.recipe["training"] |= {"test_share": 0.0, "validation_share": 0.0, "folds": 2}
+    recorded_site.save()
+    first = work_on(recorded_site, "train", seed=1, epochs=2)
+    assert "unseen events" in first.figures["verdict"]
+    assert recorded_site.active_model == first.model
+    second = work_on(recorded_site, "train", seed=1, epochs=12).model
+    comparison = second.metrics["comparison"]
+    assert comparison["events"] == second.examples.count() == second.metrics["out_of_fold"]["units"]
+    said = [(example.event.label.code, example.out_of_fold) for example in second.examples.all()]
+    right = sum(label == max(probabilities, key=probabilities.get) for label, probabilities in said)
+    assert second.metrics["out_of_fold"]["accuracy"] == right / len(said)
+
+
 @pytest.mark.parametrize("folds", [1, 2])
 def test_a_training_that_was_interrupted_resumes_from_its_checkpoint_and_ends_with_the_same_weights(
     recorded_site, work_on, monkeypatch, folds
