@@ -25,6 +25,7 @@ LEVELS = (0.1, 0.2, 0.35, 0.5, 0.7)  # of the envelope's peak
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the energy
 FLOOR = 1e-3  # of a peak, under a logarithm
 TINY = 1e-12
+LEAST = -12.0  # logarithm of a share
 
 
 def attributes(windows: NDArray[np.floating], preprocessing: Preprocessing) -> NDArray[np.float32]:
@@ -119,24 +120,30 @@ def _of_spectrum(z: Floats, preprocessing: Preprocessing) -> Iterator[tuple[str,
     mean = (course * weight).sum(axis=1)
     yield "centroid, by loudness", mean
     yield "wandering of the centroid", np.sqrt(((course - mean[:, None]) ** 2 * weight).sum(axis=1))
-    number = np.arange(frames)[None]
-    onset = (np.cumsum(weight, axis=1) >= 0.05).argmax(axis=1)[:, None]
-    early = (number >= onset) & (number < onset + max(frames // 7, 1))
-    late = number >= np.minimum(loudness.argmax(axis=1)[:, None] + frames // 5, frames - 1)
-    low, high = position < 0.44, position >= 0.77
-    parts = {
-        f"{name} {what}": np.log(((power * when[:, None]).sum(axis=2)[:, rows].sum(axis=1) + TINY) / (all_ + TINY))
-        for what, when in (("at the onset", early), ("in the coda", late))
-        for all_ in [(power * when[:, None]).sum(axis=(1, 2))]
-        for name, rows in (("low frequencies", low), ("high frequencies", high))
-    }
-    parts = {name: np.clip(values, -12, 0) for name, values in parts.items()}
-    yield from parts.items()
-    for name in ("low frequencies", "high frequencies"):
-        yield f"change of {name}", parts[f"{name} at the onset"] - parts[f"{name} in the coda"]
     edge = max(frames // 6, 1)
     yield "level of the beginning, log", np.log(weight[:, :edge].mean(axis=1) * frames + FLOOR)
     yield "level of the end, log", np.log(weight[:, -edge:].mean(axis=1) * frames + FLOOR)
+    yield from _of_changes(position, power, weight)
+
+
+def _of_changes(position: Floats, power: Floats, weight: Floats) -> Iterator[tuple[str, Floats]]:
+    """Low and high frequencies as the event begins and in its coda. power (n, freq, time), weight (n, time)"""
+    frames = weight.shape[1]
+    frame = np.arange(frames)[None]
+    onset = (np.cumsum(weight, axis=1) >= 0.05).argmax(axis=1)[:, None]
+    moments = {
+        "at the onset": (frame >= onset) & (frame < onset + max(frames // 7, 1)),
+        "in the coda": frame >= np.minimum(weight.argmax(axis=1)[:, None] + frames // 5, frames - 1),
+    }
+    rows = {"low frequencies": position < 0.44, "high frequencies": position >= 0.77}
+    for name, chosen in rows.items():
+        levels = []
+        for when, frames_then in moments.items():
+            then = (power * frames_then[:, None]).sum(axis=2)
+            share = (then[:, chosen].sum(axis=1) + TINY) / (then.sum(axis=1) + TINY)
+            levels.append(np.maximum(np.log(share), LEAST))
+            yield f"{name} {when}", levels[-1]
+        yield f"change of {name}", levels[0] - levels[1]
 
 
 def _of_subbands(z: Floats, envelope: Floats, preprocessing: Preprocessing) -> Iterator[tuple[str, Floats]]:

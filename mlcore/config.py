@@ -168,7 +168,7 @@ class Network(Section):
         positive(self, "width", "blocks", "strength")
         share(self, "dropout")
         for cell in self.cells:
-            require(min(cell) > 0, f"network.cells has {list(cell)}, but a cell is at least one frequency by one frame.")
+            require(min(cell) > 0, f"network.cells has {list(cell)}, but a cell is at least 1 frequency by 1 frame.")
 
 
 @dataclass(frozen=True)

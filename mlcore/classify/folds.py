@@ -262,7 +262,7 @@ def _together(
         own.load_state_dict(member.members[0].state_dict())
     each = (1 - share) / len(members) / temperature
     weights = [each * member.logits.weight.double() for member in members]
-    bias = sum(each * member.logits.bias.double() for member in members)
+    bias = torch.stack([each * member.logits.bias.double() for member in members]).sum(dim=0)
     if linear is not None:
         weights.append(share / temperature * linear.weight)
         bias = bias + share / temperature * linear.bias

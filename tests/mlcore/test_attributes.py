@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import signal, stats
@@ -37,15 +39,14 @@ def test_every_attribute_has_a_name_of_its_own_and_a_finite_value():
 def test_attributes_of_shape_equal_their_definitions_written_as_loops():
     found = named(attributes(windows(), PREPROCESSING))
     for row, z in enumerate(windows()[:, 0]):
-        passed, total = 0.0, sum(sample**2 for sample in z)
-        for number, sample in enumerate(z):
-            passed += sample**2
-            if passed >= 0.5 * total:
-                break
+        passed, number, total = z[0] ** 2, 0, sum(sample**2 for sample in z)
+        while passed < 0.5 * total:
+            number += 1
+            passed += z[number] ** 2
         assert found["time of 50% of the energy"][row] == pytest.approx(number / len(z))
         assert found["waveform kurtosis, log"][row] == pytest.approx(np.log(stats.kurtosis(z, fisher=False)), rel=1e-5)
         assert found["waveform skewness"][row] == pytest.approx(stats.skew(z), abs=1e-5)
-        crossings = sum((a < 0) != (b < 0) for a, b in zip(z[:-1], z[1:], strict=True)) / (len(z) - 1)
+        crossings = sum((a < 0) != (b < 0) for a, b in pairwise(z)) / (len(z) - 1)
         assert found["zero crossings, log"][row] == pytest.approx(np.log(crossings + 1e-3), rel=1e-5)
 
 

@@ -53,8 +53,12 @@ def compare_out_of_fold(
     rows = active.examples.filter(out_of_fold__isnull=False, event__label__isnull=False, event_id__in=said)
     ours, theirs = {}, {}
     for event, label, its in rows.values_list("event_id", "event__label__code", "out_of_fold"):
-        ours[event], theirs[event] = ((label, max(each, key=lambda k: each[k])) for each in (said[event], its))
+        ours[event], theirs[event] = (label, _most_probable(said[event])), (label, _most_probable(its or {}))
     return _side_by_side(active, ours, theirs, _common_words(classes, recipe, active))
+
+
+def _most_probable(probabilities: Mapping[str, float]) -> str:
+    return max(probabilities, key=lambda code: probabilities[code])
 
 
 def _side_by_side(

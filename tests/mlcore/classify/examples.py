@@ -15,7 +15,9 @@ RECIPE = Recipe(
         sampling_rate_hz=50.0, band_hz=(1.0, 20.0), window_s=10.0, stft_length=32, stft_hop=16, components=("Z", "N")
     ),
     network=Network(width=4, blocks=2),
-    training=Training(epochs=12, batch_size=16, learning_rate=5e-3, early_stopping=0, time_shift_s=1.0, folds=1, seed=3),
+    training=Training(
+        epochs=12, batch_size=16, learning_rate=5e-3, early_stopping=0, time_shift_s=1.0, folds=1, seed=3
+    ),
 )
 
 
