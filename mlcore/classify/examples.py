@@ -53,7 +53,7 @@ def examples(windows: EventWindows, targets: Tensor, recipe: Recipe) -> TensorEx
     return TensorExamples(network_inputs(windows.windows, recipe), targets)
 
 
-def altered_examples(windows: EventWindows, targets: Tensor, classes: Sequence[str], recipe: Recipe) -> Examples:
+def altered_examples(windows: EventWindows, targets: Tensor, recipe: Recipe) -> Examples:
     """Windows as the recipe alters them for training; as they are where it alters nothing."""
     training = recipe.training
     noise = windows.windows[[label == recipe.post_processing.noise_class for label in windows.labels]]

@@ -167,7 +167,7 @@ def _member(
     epochs = fit(
         model,
         classification_loss(training, learned.targets, len(classes)),
-        altered_examples(chosen, targets[round_.learned], classes, recipe),
+        altered_examples(chosen, targets[round_.learned], recipe),
         examples(windows.select(round_.stopped_by), targets[round_.stopped_by], recipe),
         training,
         measure=accuracy,

@@ -62,7 +62,7 @@ def continue_training(
     recipe, targets = classifier.recipe, one_hot(windows, classifier.classes)
     training = replace(recipe.training, mixup=0.0)  # attributes of mixed windows are not mixed attributes
     attributes = classifier.attributes(windows.windows)
-    maps = altered_examples(windows, targets, classifier.classes, replace(recipe, training=training))
+    maps = altered_examples(windows, targets, replace(recipe, training=training))
     model = copy.deepcopy(classifier.model)
     history = second_stage(
         model,

@@ -187,8 +187,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.recipe or options.epochs or options.seed is not None:
             parser.error("--continue goes on by the model's own recipe: give no --recipe, --epochs or --seed")
         print_json(continue_model(options.continued, options.catalogue, options.waveforms, options.out))
-        return
+    else:
+        print_json(_train(options))
 
+
+def _train(options: argparse.Namespace) -> dict[str, Any]:
+    """Train and save; what is told of it."""
     recipe = _recipe(options)
     entries, unreadable = read_catalogue(options.catalogue, recipe.catalogue)
     windows, skipped = load_event_windows(entries, options.waveforms, recipe, progress=show_progress)
@@ -198,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         windows,
         sorted(set(windows.labels)),
         recipe,
-        trained_on=f"{Path(options.catalogue).name}: {len(windows)} windows of {len(set(windows.event_ids))} events",
+        trained_on=f"{Path(options.catalogue).name}: {len(windows)} windows of {len(set(windows.groups))} events",
         progress=show_progress,
         checkpoint_path=out / "training.safetensors",
     )
@@ -207,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         state.unlink()
     shown: dict[str, Any] = {key: trained.description[key] for key in ("classes", "events", "metrics", "notes")}
     shown["windows_without_component"] = missing_components(windows, recipe.preprocessing)
-    print_json({"model": str(out), **shown, "skipped": [item.to_dict() for item in [*unreadable, *skipped]]})
+    return {"model": str(out), **shown, "skipped": [item.to_dict() for item in [*unreadable, *skipped]]}
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

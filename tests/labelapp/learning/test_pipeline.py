@@ -193,7 +193,8 @@ def test_a_comparison_on_few_events_promotes_nothing(recorded_site, work_on):
 
 
 def test_where_no_event_is_held_out_the_folds_that_never_saw_it_are_the_evidence(recorded_site, work_on):
-    recorded_site.recipe["training"] |= {"test_share": 0.0, "validation_share": 0.0, "folds": 2}
+    folded = {**recorded_site.recipe["training"], "test_share": 0.0, "validation_share": 0.0, "folds": 2}
+    recorded_site.recipe = {**recorded_site.recipe, "training": folded}
     recorded_site.save()
     first = work_on(recorded_site, "train", seed=1, epochs=2)
     assert "unseen events" in first.figures["verdict"]
