@@ -18,7 +18,7 @@ from mlcore.classify.calibration import average_by_unit, fit_temperature, log_lo
 from mlcore.classify.examples import altered_examples, examples, one_hot
 from mlcore.classify.linear import LinearPart, fit_linear
 from mlcore.classify.losses import class_weights, classification_loss
-from mlcore.classify.model import STFTClassifier
+from mlcore.classify.model import Standardised, STFTClassifier
 from mlcore.classify.predict import channels_last, network_attributes, network_for, network_inputs
 from mlcore.config import Recipe
 from mlcore.datasets import EventWindows, folds_by_event, split_by_event
@@ -128,6 +128,8 @@ def learn(
     linear_part = _fit_linear(features, targets, np.arange(len(windows)), recipe) if features else None
     raw = (1 - share) * said[0, judged] + share * said[1, judged]
     model = _together(members, linear_part, share, temperature, recipe, len(classes))
+    if model.attributes is not None:
+        _standardise(model.logits, model.attributes, features[0][-1])
     return Learned(model, judged, raw / temperature, raw, temperature, share, history)
 
 
@@ -269,3 +271,13 @@ def _together(
     model.logits.weight.copy_(torch.cat(weights, dim=1))
     model.logits.bias.copy_(bias)
     return model.eval()
+
+
+@torch.no_grad()
+def _standardise(logits: nn.Linear, standardised: Standardised, attributes: Tensor) -> None:
+    """Let a network standardise its attributes by those of its training windows (n, a); its logits stay the same."""
+    standardised.fit(attributes)
+    mean, spread = standardised.mean.double(), standardised.spread.double()
+    weight = logits.weight[:, -len(mean) :]
+    logits.bias.add_((weight.double() @ mean).float())
+    weight.mul_(spread.float())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mlcore.config import Network
 
+FLAT = 1e-6  # spread below which an attribute does not vary
 FREQUENCY_CELLS = 8  # at most; what three halvings leave of Jiang's 65 frequencies
 
 
@@ -37,7 +38,7 @@ class STFTClassifier(nn.Module):
         rows = min(shape[0] // 2**network.blocks or 1, FREQUENCY_CELLS) if shape[0] else FREQUENCY_CELLS
         self.members = nn.ModuleList(Member(channels, network, rows) for _ in range(members))
         self.cells = nn.ModuleList(nn.Sequential(nn.AvgPool2d(cell), nn.Flatten()) for cell in network.cells)
-        self.takes_attributes = attributes > 0
+        self.attributes = Standardised(attributes) if attributes else None
         cells = sum(channels * (shape[0] // rows) * (shape[1] // frames) for rows, frames in network.cells)
         self.hidden = members * hidden_size(network)
         self.logits = nn.Linear(self.hidden + cells + attributes, classes)
@@ -47,8 +48,8 @@ class STFTClassifier(nn.Module):
     def forward(self, x: Tensor, attributes: Tensor | None = None) -> Tensor:
         parts = [member(x) for member in self.members]  # each (batch, hidden)
         parts += [cells(x) for cells in self.cells]
-        if self.takes_attributes and attributes is not None:
-            parts.append(attributes)
+        if self.attributes is not None and attributes is not None:
+            parts.append(self.attributes(attributes))
         return self.logits(torch.cat(parts, dim=1))  # type: ignore[no-any-return]  # no softmax: relevance starts here
 
     @torch.no_grad()
@@ -63,6 +64,33 @@ class STFTClassifier(nn.Module):
             convolutions = [module for module in member.modules() if isinstance(module, nn.Conv2d)]
             for convolution in convolutions:
                 convolution.weight.mul_(size ** (-1 / len(convolutions)))
+
+
+class Standardised(nn.Module):
+    """x (batch, a) → how many standard deviations each is above its mean over the training windows
+
+    So an attribute's relevance says what it is about this event, and not what is common to all.
+    """
+
+    passes_relevance = True  # LRP: each number becomes one number
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, attributes: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(attributes))
+        self.register_buffer("spread", torch.ones(attributes))
+
+    @torch.no_grad()
+    def fit(self, attributes: Tensor) -> None:
+        """Take mean and spread from attributes (n, a); one that never varies keeps a spread of 1."""
+        self.mean.copy_(attributes.mean(dim=0))
+        spread = attributes.std(dim=0, correction=0)
+        self.spread.copy_(torch.where(spread > FLAT, spread, 1.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.spread
 
 
 class Member(nn.Module):

@@ -67,11 +67,23 @@ def test_the_network_is_the_weighed_mean_of_its_parts(learned, windows):
         hidden = [member(inputs) for member in learned.model.members]
         cells = torch.nn.functional.avg_pool2d(inputs, (2, 4)).flatten(1)
         expected, first = layer.bias.clone(), 0
-        for part in (*hidden, cells, attributes):
+        spread = attributes.std(dim=0, correction=0)
+        standard = (attributes - attributes.mean(dim=0)) / spread.where(spread > 1e-6, torch.ones(()))
+        for part in (*hidden, cells, standard):
             expected = expected + part @ layer.weight[:, first : first + part.shape[1]].T
             first += part.shape[1]
     assert first == layer.in_features
     np.testing.assert_allclose(classifier.predict(windows.windows).logits, expected.numpy(), atol=1e-4)
+
+
+def test_standardising_inside_the_network_changes_no_logit(learned, windows, monkeypatch):
+    from mlcore.classify import folds
+
+    monkeypatch.setattr(folds, "_standardise", lambda *parts: None)
+    plain = learn(windows, CLASSES, WITH_LINEAR)
+    description = {"classes": CLASSES, "recipe": WITH_LINEAR.to_dict(), "members": 2}
+    said = [Classifier(each.model, description).predict(windows.windows).logits for each in (learned, plain)]
+    np.testing.assert_allclose(*said, atol=1e-3)
 
 
 def test_the_same_seed_gives_the_same_network(learned, windows):
