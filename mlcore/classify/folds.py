@@ -91,7 +91,7 @@ def out_of_fold(
     the recipe asks for fewer than two folds, five are made. Raises BadConfiguration for labels that are no class.
     """
     training = recipe.training
-    recipe = replace(recipe, training=replace(training, folds=max(training.folds, 2) if training.folds > 1 else 5))
+    recipe = replace(recipe, training=replace(training, folds=training.folds if training.folds > 1 else 5))
     return learn(windows, classes, recipe, targets=targets, watch=Watch(progress, should_stop))
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mlcore.attributes import attribute_names, attributes
 from mlcore.checkpoint import Description, load_model, model_from_files
+from mlcore.classify.calibration import softmax
 from mlcore.classify.model import STFTClassifier
 from mlcore.config import Recipe
 from mlcore.errors import BadConfiguration
@@ -103,13 +104,6 @@ def network_attributes(windows: NDArray[np.floating], recipe: Recipe) -> Tensor:
 def channels_last(model: nn.Module) -> nn.Module:
     """The model itself, its weights laid out as a CPU convolves twice as fast. Values stay as they are."""
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities of each row of logits (n, classes), summed in float64."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    probabilities: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def combine_stations(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -22,7 +22,8 @@ from scipy.ndimage import maximum_filter1d
 from torch import nn
 
 from mlcore.classify.blocks import Block, blocks
-from mlcore.classify.predict import BATCH, Classifier, softmax
+from mlcore.classify.calibration import softmax
+from mlcore.classify.predict import BATCH, Classifier
 from mlcore.classify.quick import quick_copy
 from mlcore.traces import Waveform
 

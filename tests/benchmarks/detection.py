@@ -24,9 +24,10 @@ from torch.nn import functional as F
 
 from mlcore.archive import Archive
 from mlcore.checkpoint import load_model, save_model
+from mlcore.classify.calibration import softmax
 from mlcore.classify.detect import Options, detect
 from mlcore.classify.postprocess import Detection, detections
-from mlcore.classify.predict import Classifier, build, network_inputs, softmax
+from mlcore.classify.predict import Classifier, build, network_inputs
 from mlcore.config import Recipe
 from mlcore.datasets import EventWindows, labelled_windows
 from mlcore.synthetic import CLASSES, START, STATIONS, continuous_record, synthetic_slope
