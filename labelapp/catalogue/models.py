@@ -135,6 +135,7 @@ class Event(models.Model):
     class Origin(models.TextChoices):
         CATALOGUE = "catalogue", "imported catalogue"
         DETECTION = "detection", "detected by a model"
+        EXPERT = "expert", "added by an expert"
 
     site = models.ForeignKey(Site, models.PROTECT, related_name="events")
     event_id = models.CharField(max_length=200)
@@ -152,6 +153,8 @@ class Event(models.Model):
         null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
     )
     description = models.TextField(blank=True)
+    # An expert found that it is the same as that one: it stays for what was decided on it, and is listed no more.
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -297,3 +300,20 @@ class Explanation(models.Model):
 
     def __str__(self):
         return f"{self.prediction} at {self.station}"
+
+
+class SimilarEvents(models.Model):
+    """Which events a model takes for most alike to the one that it predicted: nearest in its feature space.
+
+    Made by the worker once it has classified; labels are looked up when it is shown.
+    """
+
+    prediction = models.OneToOneField(Prediction, models.CASCADE, related_name="similar")
+    # [[event pk, cosine similarity], …], most alike first.
+    neighbours = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name_plural = "similar events"
+
+    def __str__(self):
+        return f"events like {self.prediction}"

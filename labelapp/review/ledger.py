@@ -179,7 +179,7 @@ def _check_head(rows: list[Relabel], expected: str) -> Iterator[Problem]:
 
 def _check_steps(site: Site, rows: list[Relabel]) -> Iterator[Problem]:
     """Each row must start from the label that the rows before it gave."""
-    labels: dict[int, int] = dict(_imported_labels(site))
+    labels: dict[int, int | None] = dict(_imported_labels(site))
     for row in rows:
         if labels.get(row.event_id) != row.from_class_id:
             yield Problem(

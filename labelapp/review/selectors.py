@@ -8,7 +8,7 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet
 from django.utils import timezone
 
 from labelapp.catalogue.models import Event, Site
-from labelapp.review.models import Relabel, ReviewItem
+from labelapp.review.models import Relabel, ReviewItem, ReviewPolicy
 
 
 def free(now: datetime | None = None) -> Q:
@@ -74,6 +74,11 @@ def queue_counts(site: Site) -> dict[str, int]:
             counts[name] += number
     names = ("open", "waiting", "held", "postponed", ReviewItem.State.DONE.value, *ReviewItem.Reason.values)
     return {name: counts[name] for name in names}
+
+
+def policy_of(site: Site) -> ReviewPolicy:
+    """How a site is reviewed; the defaults, not stored, where nobody set anything."""
+    return ReviewPolicy.objects.filter(site=site).first() or ReviewPolicy(site=site)
 
 
 def history(event: Event) -> QuerySet[Relabel]:

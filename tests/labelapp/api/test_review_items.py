@@ -48,7 +48,7 @@ def test_next_gives_all_that_the_page_shows(as_expert, ask, next_of):
         "held": 1,
         "postponed": 0,
         "done": 0,
-        "by_reason": {"disagreement": 1, "doubt": 0, "detection": 0, "request": 0},
+        "by_reason": {**dict.fromkeys(ReviewItem.Reason.values, 0), "disagreement": 1},
     }
 
 

@@ -5,7 +5,7 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from labelapp.catalogue.models import Event, Prediction
-from labelapp.review import ledger, services, triggers
+from labelapp.review import deciding, ledger, triggers
 from labelapp.review.models import Relabel, ReviewItem
 from tests.labelapp.review.tampering import unguarded
 
@@ -232,7 +232,7 @@ def test_microseconds_and_any_script_survive_the_database(site, ask, decide):
 
 def test_a_decision_that_cannot_be_written_leaves_label_and_item_as_they_were(site, ask, decide, monkeypatch):
     item = ask()
-    monkeypatch.setattr(services, "_close", lambda *_: 1 / 0)
+    monkeypatch.setattr(deciding, "_close", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         decide(item, "rockfall")
     item.refresh_from_db()

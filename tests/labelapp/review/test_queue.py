@@ -147,7 +147,7 @@ def test_a_skipped_item_comes_back_after_its_time(site, ask, expert):
     assert services.next_item(site=site, expert=expert) is None
     assert selectors.queue_counts(site) | {"reasons": None} == {
         "open": 1, "waiting": 0, "held": 0, "postponed": 1, "done": 0,
-        "disagreement": 1, "doubt": 0, "detection": 0, "request": 0, "reasons": None,
+        **dict.fromkeys(ReviewItem.Reason.values, 0), "disagreement": 1, "reasons": None,
     }  # fmt: skip
     ReviewItem.objects.update(postponed_until=timezone.now())
     assert services.next_item(site=site, expert=expert) == item
