@@ -23,7 +23,7 @@ from labelapp.catalogue.models import Event, Observation, Site, TrainingExample
 from labelapp.catalogue.selectors import newest_prediction
 from labelapp.catalogue.vocabulary import agreement
 from labelapp.learning.models import Run
-from labelapp.review.models import Relabel, ReviewItem
+from labelapp.review.models import Relabel, ReviewItem, SavedFilter
 
 STATUSES = {
     "waiting": "in the review queue",
@@ -124,16 +124,39 @@ class RelabelFilters(SiteRows):
         fields: list[str] = []
 
 
-class ReviewItemFilters(SiteRows):
-    event = IdFilter("event_id", label="Id of an event.")
-    state = ChoiceFilter("state", choices=ReviewItem.State.choices)
-    reason = ChoiceFilter("reason", choices=ReviewItem.Reason.choices)
-    holder = filters.CharFilter("holder__username", label="User name of the expert who last took the item.")
+# Gold checks are asked by nobody: an expert must take them for questions like any other.
+REASONS = [(code, words) for code, words in ReviewItem.Reason.choices if code != ReviewItem.Reason.GOLD]
+
+
+class QueueFilters(filters.FilterSet):
+    """A part of the queue: for lists, for leases, and to be saved under a name."""
+
+    reason = ChoiceFilter("reason", choices=REASONS, label="Why an expert should look.")
     label = ClassFilter("event__label__code", label="Class of the event's label.")
-    predicted = ClassFilter("prediction__event_class__code", label="Class that the item's prediction gives.")
-    station = StationFilter("event__station", "in", label="NET.STA.LOC, code or id of the event's first station.")
+    judged = ClassFilter("judged_class__code", label="Class that is held against the label.")
+    station = StationFilter(method="at_station", label="NET.STA.LOC, code or id of a station that observed the event.")
     starttime_after = TimeFilter("event__starttime", "gte", label="Events that start then or later (UTC).")
     starttime_before = TimeFilter("event__starttime", "lt", label="Events that start earlier (UTC).")
+    probability_min = ShareFilter("judged_probability", "gte", label="Judged at least so probable, 0 to 1.")
+    probability_max = ShareFilter("judged_probability", "lte", label="Judged at most so probable, 0 to 1.")
+
+    class Meta:
+        model = ReviewItem
+        fields: list[str] = []
+
+    def at_station(self, items: QuerySet, name: str, value: QuerySet) -> QuerySet:
+        return items.filter(Exists(Observation.objects.filter(event=OuterRef("event"), station__in=value)))
+
+
+class CountFilters(QueueFilters, SiteRows):
+    """Of the counts of a queue, or of a part of it."""
+
+
+class ReviewItemFilters(QueueFilters, SiteRows):
+    event = IdFilter("event_id", label="Id of an event.")
+    state = ChoiceFilter("state", choices=ReviewItem.State.choices)
+    holder = filters.CharFilter("holder__username", label="User name of the expert who last took the item.")
+    predicted = ClassFilter("prediction__event_class__code", label="Class that the item's prediction gives.")
     ordering = Ordering(fields={"priority": "priority", "event__starttime": "starttime", "closed_at": "closed_at"})
 
     class Meta:
@@ -173,6 +196,12 @@ class ExampleFilters(LabelErrorFilters):
     """Of one model's examples."""
 
     ordering = Ordering(fields={"suspicion": "suspicion", "event__starttime": "starttime"})
+
+
+class SavedFilterFilters(SiteRows):
+    class Meta:
+        model = SavedFilter
+        fields: list[str] = []
 
 
 class RunFilters(SiteRows):

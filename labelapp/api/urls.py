@@ -11,6 +11,7 @@ from labelapp.api.views.exports import CatalogueCSV, LabelErrorsCSV, LabelErrors
 from labelapp.api.views.learning import RunViewSet
 from labelapp.api.views.review import RelabelViewSet, ReviewItemViewSet
 from labelapp.api.views.root import Nowhere, Root
+from labelapp.api.views.saved_filters import SavedFilterViewSet
 from labelapp.api.views.token import TokenView
 
 app_name = "api"
@@ -21,6 +22,7 @@ router.register("events", EventViewSet, "event")
 router.register("explanations", ExplanationViewSet, "explanation")
 router.register("relabels", RelabelViewSet, "relabel")
 router.register("review-items", ReviewItemViewSet, "review-item")
+router.register("saved-filters", SavedFilterViewSet, "saved-filter")
 router.register("models", ModelViewSet, "model")
 router.register("runs", RunViewSet, "run")
 

@@ -10,6 +10,9 @@ from django.utils import timezone
 from labelapp.catalogue.models import Event, Site
 from labelapp.review.models import Relabel, ReviewItem, ReviewPolicy
 
+# What lists and counts tell of: not the gold checks, which an expert must take for questions like any other.
+SHOWN = Q(reserved_for__isnull=True)
+
 
 def free(now: datetime | None = None) -> Q:
     """Items that nobody holds: never taken, given back, or their lease is over."""
@@ -44,8 +47,15 @@ def queue_items(
         if value:
             items = items.filter(**{field: value})
     if expert is not None:
-        items = items.filter(waiting() | held_by(expert))
+        items = items.filter(waiting() & allowed_for(expert) | held_by(expert))
     return items
+
+
+def allowed_for(expert: Any) -> Q:
+    """Items that this expert may be asked: not kept for another, no second opinion on a decision of their own."""
+    mine = Q(reserved_for__isnull=True) | Q(reserved_for=expert)
+    own = Relabel.objects.filter(expert=expert)
+    return mine & ~Q(reason=ReviewItem.Reason.SECOND_OPINION, about__in=own)
 
 
 def held_by(expert: Any, now: datetime | None = None) -> Q:
@@ -53,13 +63,15 @@ def held_by(expert: Any, now: datetime | None = None) -> Q:
     return Q(state=ReviewItem.State.OPEN, holder=expert, held_until__gt=now or timezone.now())
 
 
-def queue_counts(site: Site) -> dict[str, int]:
-    """{"open", "waiting", "held", "postponed", "done", and each reason among the open}
+def queue_counts(site: Site, among: QuerySet[ReviewItem] | None = None) -> dict[str, int]:
+    """{"open", "waiting", "held", "postponed", "done", and each reason among the open}, of `among` or of all items.
 
-    Asked after every decision: one grouped query takes a fifth of the time of a filtered count for each number.
+    Gold checks are not counted: nobody is to know that there are any. Asked after every decision: one grouped query
+    takes a fifth of the time of a filtered count for each number.
     """
     now = timezone.now()
-    groups = site.review_items.order_by().annotate(
+    counted = (site.review_items.all() if among is None else among.filter(site=site)).filter(SHOWN)
+    groups = counted.order_by().annotate(
         is_held=ExpressionWrapper(Q(holder__isnull=False, held_until__gt=now), BooleanField()),
         is_postponed=ExpressionWrapper(Q(postponed_until__gt=now), BooleanField()),
     )

@@ -14,7 +14,7 @@ from labelapp.api.serializers.catalogue import (
     PredictionSerializer,
     SiteBriefSerializer,
 )
-from labelapp.api.serializers.fields import Address, Code, SeedId, SiteField, Strict
+from labelapp.api.serializers.fields import Address, Code, SeedId, Strict
 from labelapp.catalogue.models import Event
 from labelapp.catalogue.selectors import latest_panels
 from labelapp.review.models import Relabel, ReviewItem
@@ -205,12 +205,6 @@ class ItemSerializer(LeasedSerializer):
         return self.context.get("counts") or counts_of(item.site)
 
 
-class NextSerializer(Strict):
-    """Which site's queue to take from."""
-
-    site = SiteField()
-
-
 class DecisionSerializer(Strict):
     """A decision, and what was on the screen when it was made: the prediction, {station: sha256} of its panels."""
 
@@ -249,9 +243,9 @@ def as_text(time: Any) -> Any:
     return serializers.DateTimeField().to_representation(time)
 
 
-def counts_of(site: Any) -> dict[str, Any]:
-    """A site's queue in numbers, the reasons apart."""
-    counts = queue_counts(site)
+def counts_of(site: Any, among: Any = None) -> dict[str, Any]:
+    """A site's queue, or a part of it, in numbers, the reasons apart."""
+    counts = queue_counts(site, among)
     by_reason = {reason: counts.pop(reason) for reason in ReviewItem.Reason.values}
     return {**counts, "by_reason": by_reason}
 

@@ -1,5 +1,6 @@
 """The queue and the ledger."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,15 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from labelapp.api.filters import RelabelFilters, ReviewItemFilters
+from labelapp.api.filters import CountFilters, QueueFilters, RelabelFilters, ReviewItemFilters
+from labelapp.api.serializers.queue import NextSerializer, SkipSerializer
 from labelapp.api.serializers.review import (
+    CountsSerializer,
     DecidedSerializer,
     DecisionSerializer,
     ItemRowSerializer,
     ItemSerializer,
     LeaseSerializer,
     NextItemSerializer,
-    NextSerializer,
     RelabelSerializer,
     SkippedSerializer,
     counts_of,
@@ -29,7 +31,7 @@ from labelapp.catalogue.models import EventClass, Site
 from labelapp.catalogue.roles import EXPERT
 from labelapp.review import services
 from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.selectors import queue_items
+from labelapp.review.selectors import SHOWN, queue_items
 
 
 def items() -> QuerySet[ReviewItem]:
@@ -52,21 +54,39 @@ class ReviewItemViewSet(Rows):
     filterset_class = ReviewItemFilters
     needs = dict.fromkeys(["next", "take", "renew", "release", "skip", "decide"], EXPERT)
 
+    def allowed_parameters(self) -> tuple[str, ...]:
+        return tuple(CountFilters.base_filters) if self.action == "counts" else super().allowed_parameters()
+
     def get_queryset(self) -> QuerySet[ReviewItem]:
-        return items()
+        return items().filter(SHOWN) if self.action == "list" else items()
 
     def get_serializer_class(self) -> type[BaseSerializer]:
         return ItemRowSerializer if self.action == "list" else ItemSerializer
 
+    @extend_schema(filters=True, responses=CountsSerializer)
+    @action(detail=False, filterset_class=CountFilters, pagination_class=None)
+    def counts(self, request: Request) -> Response:
+        """How many items the queue of a site has, or a part of it: for pages that keep the numbers fresh."""
+        found = CountFilters(request.query_params, ReviewItem.objects.all())
+        if not found.is_valid() or not found.form.cleaned_data["site"]:
+            said = {name: [str(text) for text in texts] for name, texts in found.errors.items()}
+            raise ValidationError(said or {"site": ["Give the site's id or name."]})
+        return Response(counts_of(found.form.cleaned_data["site"], found.qs))
+
     @extend_schema(request=NextSerializer, responses=NextItemSerializer)
     @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
     def next(self, request: Request) -> Response:
-        """Lease the most valuable item of a site's queue; the one you hold already comes first."""
-        return Response(self.leased(self.body(NextSerializer)["site"]))
+        """Lease the most valuable item of a site's queue; the one you hold already comes first.
 
-    def leased(self, site: Site) -> Any:
-        """The expert's next item, leased, as JSON."""
-        item = services.next_item(site=site, expert=self.request.user)
+        With `filter`, of that part of the queue; what you hold of other parts is given back.
+        """
+        wanted = self.body(NextSerializer)
+        return Response(self.leased(wanted["site"], wanted["filter"]))
+
+    def leased(self, site: Site, only: Mapping[str, Any] | None = None) -> Any:
+        """The expert's next item, leased, as JSON; `only`: a part of the queue as QueueFilterSerializer gives it."""
+        among = QueueFilters(only, site.review_items.all()).qs if only else None
+        item = services.next_item(site=site, expert=self.request.user, among=among)
         shown, counts = self.get_queryset().get(pk=item.pk) if item else None, counts_of(site)
         return self.shown({"item": shown, "counts": counts}, NextItemSerializer, counts=counts)
 
@@ -92,11 +112,11 @@ class ReviewItemViewSet(Rows):
         services.release(item=item, expert=request.user)
         return Response(LeaseSerializer({"id": item.pk, "held_until": None}).data)
 
-    @extend_schema(request=None, responses=SkippedSerializer)
+    @extend_schema(request=SkipSerializer, responses=SkippedSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def skip(self, request: Request, pk: str) -> Response:
-        """Put the item off for an hour, for everybody."""
-        services.skip_item(item=self.get_object(), expert=request.user)
+        """Put the item off, for everybody: for `postpone_s`, or as long as the site's policy says."""
+        services.skip_item(item=self.get_object(), expert=request.user, **self.body(SkipSerializer))
         item = self.get_object()
         said = {"id": item.pk, "postponed_until": item.postponed_until, "counts": counts_of(item.site)}
         return Response(SkippedSerializer(said).data)

@@ -21,11 +21,12 @@ def headers(manager):
 
 
 @pytest.fixture
-def ids(site, ask, decide, run):
+def ids(site, ask, decide, run, manager):
     """The id of a row behind every kind of address."""
     relabel, item = decide(ask(), "rockfall"), ask()
     rows = {"sites": site, "relabels": relabel, "review-items": item, "runs": run}
     rows |= {"events": item.event, "models": item.prediction.model, "explanations": item.prediction.explanations.get()}
+    rows["saved-filters"] = manager.saved_filters.create(site=site, name="doubts", query={"reason": "doubt"})
     return {name: row.pk for name, row in rows.items()}
 
 
