@@ -11,7 +11,7 @@ from labelapp.catalogue.errors import Invalid, Refused
 from labelapp.catalogue.models import Event, Station
 from labelapp.catalogue.services import add_detection
 from labelapp.learning.pipeline.classification import Classifying, model_of
-from labelapp.learning.pipeline.waveforms import read_span
+from labelapp.learning.pipeline.records import read_span
 from labelapp.learning.tracking import Job
 from mlcore.archive import Span, joined
 from mlcore.classify.detect import Done, Options
