@@ -28,6 +28,7 @@ from labelapp.api.serializers.requested import RequestedItemSerializer
 from labelapp.api.serializers.review import RelabelSerializer
 from labelapp.api.views.base import PAGER, Actions, Rows
 from labelapp.api.views.review import items
+from labelapp.api.views.surroundings import EventSurroundings, SiteRecord
 from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site, TrainingExample
 from labelapp.catalogue.roles import EXPERT
 from labelapp.catalogue.selectors import catalogue_events, examples, latest_panels, latest_prediction, panel_bytes
@@ -37,7 +38,7 @@ from labelapp.review.selectors import history
 from labelapp.review.services import ask_for_review
 
 
-class SiteViewSet(Rows):
+class SiteViewSet(SiteRecord, Rows):
     """Watched slopes with their classes and stations."""
 
     queryset = Site.objects.prefetch_related("classes", "stations")
@@ -45,7 +46,7 @@ class SiteViewSet(Rows):
     filterset_class = SiteFilters
 
 
-class EventViewSet(Rows):
+class EventViewSet(EventSurroundings, Rows):
     """The event catalogue. Experts decide through review items."""
 
     queryset = Event.objects.all()
