@@ -14,9 +14,12 @@ from labelapp.catalogue.vocabulary import known_as
 from labelapp.review.models import ReviewItem
 
 Basis = ReviewItem.Basis
+Reason = ReviewItem.Reason
 
 # Below this lead of the first class over the second, the model doubts itself.
 DOUBT_MARGIN = 0.2
+# From this suspicion on a label is more likely wrong than right: the suspicion is the measured probability of that.
+LIKELY_WRONG = 0.5
 # Events that are named one by one in a query.
 FEW = 1_000
 
@@ -49,19 +52,31 @@ class Judgement:
         """What the judge calls a class of the site; None where it was taught no such events."""
         return self.known_as.get(label, label)
 
-    def lead_over(self, code: str) -> float:
-        """The lead of the first class over a given one."""
-        return self.probabilities[self.code] - self.probabilities.get(code, 0.0)
+    def probability_of(self, label: str) -> float:
+        """What the judge gives a class of the site, under the name that it knows."""
+        return self.probabilities.get(self.called(label) or "", 0.0)
 
-    def asks(self, label: str | None) -> bool:
-        """Whether an expert may be asked: the label differs or is missing, or the judge doubts itself.
+    def question(self, label: str | None) -> Reason | None:
+        """Why an expert should look, if at all: the label differs, is missing or likely wrong, or the judge doubts.
 
-        Of a label that stands for nothing it knows, the judge cannot say that it is wrong.
+        A label may be likely wrong although the judge's first class is the same: by how often labels like it are, or
+        because the event is no louder than its own noise. Of a label that stands for nothing that it knows, the judge
+        cannot say that it is wrong.
         """
         if label is None:
-            return True
+            return Reason.DETECTION
         told = self.called(label)
-        return told is not None and (self.code != told or self.margin < DOUBT_MARGIN)
+        if told is None:
+            return None
+        if self.code != told:
+            return Reason.DISAGREEMENT
+        if self.suspicion is not None and self.suspicion >= LIKELY_WRONG:
+            return Reason.LABEL_ERROR
+        return Reason.DOUBT if self.margin < DOUBT_MARGIN else None
+
+    def asks(self, label: str | None) -> bool:
+        """Whether an expert should look."""
+        return self.question(label) is not None
 
     def facts(self, classes: Mapping[str, EventClass]) -> dict[str, Any]:
         """As the fields of a ReviewItem."""

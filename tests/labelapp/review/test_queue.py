@@ -190,11 +190,11 @@ def test_ten_thousand_predictions_take_a_number_of_queries_that_does_not_grow_wi
 ):
     model = make_model()
     many = [make_prediction(make_event("quake"), "rockfall", model=model) for _ in range(60)]
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         fill(site, *many[:30])
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         fill(site, *many)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         fill(site, *many)
 
 
@@ -251,7 +251,7 @@ class TestEventsTheModelLearnedFrom:
         fill(site, prediction)
         (item,) = selectors.queue_items(site)
         assert item.suspicion is None
-        assert item.priority == pytest.approx(1 + 0.9 - 0.1 / 3)
+        assert item.priority == pytest.approx(1 - 0.1 / 3)  # of the judge's probability for the label, the rest
         assert item.standing == "out-of-fold: rockfall 0.90"
 
     def test_are_not_asked_again_after_a_decision_against_the_same_folds(self, site, learned, decide):
@@ -271,9 +271,17 @@ class TestEventsTheModelLearnedFrom:
         assert fill(site, prediction) == {}
 
     def test_doubt_is_that_of_the_folds(self, site, learned):
-        fill(site, learned("quake", "quake", 0.35, 0.6))
+        fill(site, learned("quake", "quake", 0.35, 0.3))
         (item,) = selectors.queue_items(site)
-        assert (item.reason, item.priority) == ("doubt", 1.6)
+        assert (item.reason, item.priority) == ("doubt", 0.3)
+
+    def test_are_likely_label_errors_where_the_label_is_more_likely_wrong_than_right_though_the_folds_name_it_first(
+        self, site, learned
+    ):
+        rows = [("likely wrong", 0.5), ("likely right", 0.49)]
+        fill(site, *(learned("quake", "quake", 0.9, suspicion, event_id=name) for name, suspicion in rows))
+        (item,) = selectors.queue_items(site)
+        assert (item.event.event_id, item.reason, item.priority) == ("likely wrong", "label_error", 0.5)
 
     def test_of_a_model_without_folds_are_asked_as_before_and_say_so(self, site, learned):
         fill(site, learned("quake", None, said="rockfall"))
