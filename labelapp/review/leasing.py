@@ -15,10 +15,11 @@ from labelapp.catalogue import roles
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, Site
 from labelapp.catalogue.services import classes_by_code
-from labelapp.review import ledger, worth
+from labelapp.review import worth
 from labelapp.review.judging import judgements
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import allowed_for, free, held_by, policy_of, waiting
+from labelapp.review.standing import refuse_decided
 
 # The longest that an item can be put off: who never wants to see it again decides it instead.
 LONGEST_POSTPONE = timedelta(days=30)
@@ -151,11 +152,7 @@ def refuse_unless_free_for(item: ReviewItem, expert: Any) -> None:
     if item.state == ReviewItem.State.WITHDRAWN:
         raise Conflict(f"{item.event} was withdrawn: a newer prediction leaves nothing to ask. Take the next item.")
     if item.state == ReviewItem.State.DONE:
-        row = item.relabels.latest("sequence")
-        raise Conflict(
-            f"{row.expert_name} labelled {row.event_name} {row.to_code} at {ledger.iso(row.decided_at)}. "
-            "Nothing was changed. Take the next item, or ask for another review of the event."
-        )
+        refuse_decided(item)
     if item.held and item.holder != expert:
         until = f"{item.held_until:%Y-%m-%dT%H:%M:%SZ}"
         raise Conflict(f"{item.event} is held by {item.holder} until {until}. Take the next item.")

@@ -1,10 +1,11 @@
 """The ledger of decisions: written in one place, verified, replayed. See `chain` for how rows hang together."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from labelapp.catalogue import selectors as catalogue
@@ -12,16 +13,19 @@ from labelapp.catalogue.errors import Invalid, Refused
 from labelapp.catalogue.models import Event, EventClass, Explanation, ModelVersion, Prediction, Site
 from labelapp.review import chain, triggers
 from labelapp.review.chain import Problem
+from labelapp.review.details import clean
 from labelapp.review.models import Relabel, ReviewItem
+from labelapp.review.standing import iso, standing
 
-
-def iso(time: datetime) -> str:
-    """UTC, microseconds, Z."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+# In `shown` of a blind decision: {NET.STA.LOC: sha256 of the panel} whose waveform and STFT were on the page.
+WAVEFORMS = "waveform_and_stft"
 
 
 def facts(row: Relabel) -> dict[str, Any]:
-    """Every fact of a row that its hash covers; also what an export writes, beside the hash."""
+    """Every fact of a row that its hash covers; also what an export writes, beside the hash.
+
+    `details` only where there are any: rows from before they were kept have their hash without them.
+    """
     return {
         "site": row.site_id,
         "site_name": row.site_name,
@@ -41,6 +45,7 @@ def facts(row: Relabel) -> dict[str, Any]:
         "shown": row.shown,
         "decided_at": iso(row.decided_at),
         "previous_hash": row.previous_hash,
+        **({"details": row.details} if row.details else {}),
     }
 
 
@@ -56,16 +61,20 @@ def append_to_ledger(
     event: Event,
     expert: Any,
     item: ReviewItem | None,
-    to_class: EventClass,
+    to_class: EventClass | None,
     reason: str,
-    prediction: Prediction | None,
-    shown: dict[str, Any],
+    prediction: Prediction | None = None,
+    shown: dict[str, Any] | None = None,
+    kind: str | None = None,
+    details: Mapping[str, Any] | None = None,
     decided_at: datetime | None = None,
 ) -> Relabel:
-    """Add a decision to the end of the site's chain. Only `services.decide` calls this, with the event locked.
+    """Add a decision to the end of the site's chain. Only services of this room call this, with the event locked.
 
-    The site's row is locked, so that two decisions never get the same place.
+    `kind` is found from the classes where it is not given. The site's row is locked, so that two decisions never get
+    the same place. Raises Invalid for details that are none (see `details.clean`).
     """
+    details = clean(details)
     site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     last = Relabel.objects.filter(site=site).order_by("-sequence").first()
     row = Relabel(
@@ -77,14 +86,15 @@ def append_to_ledger(
         item=item,
         expert=expert,
         expert_name=expert.get_username(),
-        kind=kind_of(event.label, to_class),
+        kind=kind or kind_of(event.label, to_class),
         from_class=event.label,
         from_code=event.label.code if event.label else "",
         to_class=to_class,
-        to_code=to_class.code,
+        to_code=to_class.code if to_class else "",
         reason=reason,
+        details=details,
         prediction=prediction,
-        shown=shown,
+        shown=shown or {},
         decided_at=decided_at or timezone.now(),
         previous_hash=last.hash if last else chain.FIRST_PREVIOUS,
     )
@@ -93,7 +103,7 @@ def append_to_ledger(
     return row
 
 
-def kind_of(label: EventClass | None, to_class: EventClass) -> str:
+def kind_of(label: EventClass | None, to_class: EventClass | None) -> str:
     """Whether a decision gives the first label, confirms the one there is, or changes it."""
     if label is None:
         return Relabel.Kind.FIRST
@@ -132,10 +142,14 @@ def describe_judgement(item: ReviewItem) -> dict[str, Any]:
 
 
 def replay(site: Site) -> dict[int, int]:
-    """The labels that the ledger gives, {event pk: class pk}, on top of what the catalogue was imported with."""
+    """The labels that the ledger gives, {event pk: class pk}, on top of what the catalogue was imported with.
+
+    Events without a label are not in it.
+    """
     labels = dict(_imported_labels(site))
-    labels.update(site.relabels.order_by("sequence").values_list("event_id", "to_class_id"))
-    return labels
+    rows = site.relabels.filter(kind__in=Relabel.SETS_LABEL).order_by("sequence")
+    labels.update(rows.values_list("event_id", "to_class_id"))
+    return {event: label for event, label in labels.items() if label is not None}
 
 
 def _imported_labels(site: Site) -> Any:
@@ -178,8 +192,9 @@ def _check_head(rows: list[Relabel], expected: str) -> Iterator[Problem]:
 
 
 def _check_steps(site: Site, rows: list[Relabel]) -> Iterator[Problem]:
-    """Each row must start from the label that the rows before it gave."""
+    """Each row must start from the label that the rows before it gave; a withdrawal must take one of them back."""
     labels: dict[int, int | None] = dict(_imported_labels(site))
+    holding: dict[int, Relabel] = {}
     for row in rows:
         if labels.get(row.event_id) != row.from_class_id:
             yield Problem(
@@ -188,7 +203,24 @@ def _check_steps(site: Site, rows: list[Relabel]) -> Iterator[Problem]:
         for code, event_class in ((row.from_code, row.from_class), (row.to_code, row.to_class)):
             if event_class and event_class.code != code:
                 yield Problem(row.sequence, f"class {code} is now called {event_class.code}.")
-        labels[row.event_id] = row.to_class_id
+        if row.kind == Relabel.Kind.WITHDRAW:
+            yield from _check_withdrawal(row, holding)
+        else:
+            holding[row.sequence] = row
+        if row.kind in Relabel.SETS_LABEL:
+            labels[row.event_id] = row.to_class_id
+
+
+def _check_withdrawal(row: Relabel, holding: dict[int, Relabel]) -> Iterator[Problem]:
+    """It must name a decision on its event that holds, and give back the label from before that."""
+    named = row.details.get("withdraws") if isinstance(row.details, dict) else None
+    taken_back = holding.pop(named, None) if isinstance(named, int) else None
+    if taken_back is None or taken_back.event_id != row.event_id:
+        yield Problem(row.sequence, f"it withdraws row {named}, which is no decision on {row.event_name} that holds.")
+        return
+    before = taken_back.from_class_id if taken_back.kind in Relabel.SETS_LABEL else row.from_class_id
+    if row.to_class_id != before:
+        yield Problem(row.sequence, f"it withdraws row {named}, but does not give back the label from before that.")
 
 
 def _check_labels(site: Site, rows: list[Relabel]) -> Iterator[Problem]:
@@ -202,13 +234,15 @@ def _check_labels(site: Site, rows: list[Relabel]) -> Iterator[Problem]:
 
 
 def _check_items(site: Site) -> Iterator[Problem]:
-    undecided = site.review_items.filter(state=ReviewItem.State.DONE, relabels__isnull=True)
+    decided = standing(Relabel.objects.filter(item=OuterRef("pk")).exclude(kind=Relabel.Kind.BLIND))
+    undecided = site.review_items.filter(~Exists(decided), state=ReviewItem.State.DONE)
     for pk, event_id in undecided.values_list("pk", "event__event_id"):
         yield Problem(None, f"item {pk} ({event_id}) is closed, but no row decides it: rows are missing.")
 
 
 def _check_shown(rows: list[Relabel], files: bool) -> Iterator[Problem]:
     """What the experts saw must still be there, unchanged."""
+    yield from _check_waveforms(rows)
     wanted = {row.prediction_id for row in rows if row.prediction_id}
     model_problems: dict[int, str] = {}
     predictions = Prediction.objects.select_related("model", "event_class").in_bulk(wanted)
@@ -226,6 +260,17 @@ def _check_shown(rows: list[Relabel], files: bool) -> Iterator[Problem]:
         yield from _check_panels(row, panels.get(prediction.pk, []), files)
         if files and (why := _model_problem(prediction.model, model_problems)):
             yield Problem(row.sequence, why)
+
+
+def _check_waveforms(rows: list[Relabel]) -> Iterator[Problem]:
+    """The panels of which an expert who decided blindly saw waveform and STFT."""
+    shown = {row: row.shown[WAVEFORMS] for row in rows if isinstance(row.shown, dict) and WAVEFORMS in row.shown}
+    wanted = {sha256 for panels in shown.values() for sha256 in panels.values()}
+    known = set(Explanation.objects.filter(sha256__in=wanted).values_list("prediction__event_id", "sha256"))
+    for row, panels in shown.items():
+        for station, sha256 in panels.items():
+            if (row.event_id, sha256) not in known:
+                yield Problem(row.sequence, f"the panel of {station} that the expert saw is gone.")
 
 
 def _check_prediction(row: Relabel, prediction: Prediction) -> Iterator[Problem]:

@@ -1,18 +1,27 @@
 """Writes to the queue and the ledger, by name: leases, decisions, and the questions that the machine asks."""
 
 from labelapp.review.deciding import decide
+from labelapp.review.gold import next_gold, set_gold, unset_gold
 from labelapp.review.leasing import ask_for_review, next_item, release, renew_lease, skip_item, take_item
+from labelapp.review.policies import change_policy
 from labelapp.review.questions import fill_queue
 from labelapp.review.saving import save_filter
+from labelapp.review.undoing import undo, withdraw
 
 __all__ = [
     "ask_for_review",
+    "change_policy",
     "decide",
     "fill_queue",
+    "next_gold",
     "next_item",
     "release",
     "renew_lease",
     "save_filter",
+    "set_gold",
     "skip_item",
     "take_item",
+    "undo",
+    "unset_gold",
+    "withdraw",
 ]
