@@ -126,6 +126,14 @@ class Trace(models.Model):
         return f"{self.station}.{self.channel} from {self.starttime:%Y-%m-%dT%H:%M:%S}"
 
 
+class Events(models.QuerySet["Event"]):
+    """Rows of events."""
+
+    def current(self) -> "Events":
+        """Without those that were merged into others: what lists, counts, exports and training go by."""
+        return self.filter(merged_into=None)
+
+
 class Event(models.Model):
     """Something that happened on the slope, with the label that holds now.
 
@@ -157,6 +165,8 @@ class Event(models.Model):
     merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = Events.as_manager()
+
     class Meta:
         ordering = ["starttime", "pk"]
         indexes = [models.Index(fields=["site", "starttime"])]
@@ -167,6 +177,14 @@ class Event(models.Model):
 
     def __str__(self):
         return self.event_id
+
+    @property
+    def survivor(self) -> "Event":
+        """The event that this one was merged into at last; itself where it was not."""
+        event = self
+        while event.merged_into is not None:
+            event = event.merged_into
+        return event
 
 
 class Observation(models.Model):

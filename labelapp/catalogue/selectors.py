@@ -49,9 +49,13 @@ def _content(name: str) -> bytes:
         return file.read()
 
 
-def catalogue_events(site: Site | None = None) -> QuerySet[Event]:
-    """Events for lists, oldest first, each with `predicted_class`, `predicted_probability` of its newest prediction."""
-    events = Event.objects.filter(site=site) if site else Event.objects.all()
+def catalogue_events(site: Site | None = None, *, merged: bool = False) -> QuerySet[Event]:
+    """Events for lists, oldest first, each with `predicted_class`, `predicted_probability` of its newest prediction.
+
+    Events that were merged into others only with `merged`.
+    """
+    events = Event.objects.all() if merged else Event.objects.current()
+    events = events.filter(site=site) if site else events
     return events.select_related("site", "station", "label", "catalogue_label").annotate(
         predicted_class=newest_prediction("event_class__code"),
         predicted_probability=newest_prediction("probability"),

@@ -325,7 +325,7 @@ def add_detection(
     Station.objects.select_for_update(no_key=True).get(pk=station.pk)  # two scans must not add the same event
     overlapping = Observation.objects.filter(station=station, starttime__lt=endtime, endtime__gt=starttime)
     if match := overlapping.select_related("event").order_by("starttime").first():
-        return match.event, False
+        return match.event.survivor, False
     event, created = Event.objects.get_or_create(
         site=site,
         event_id=f"det-{station.seed_id}-{starttime:%Y-%m-%dT%H:%M:%S.%fZ}",

@@ -30,7 +30,7 @@ def checked(site: Site, kind: str, parameters: Mapping[str, Any]) -> dict[str, A
 def _can_work(site: Site, kind: str, given: Mapping[str, Any]) -> None:
     """Refuse at once what could only fail later."""
     if kind == Run.Kind.TRAIN:
-        if not site.events.filter(label__isnull=False).exists():
+        if not site.events.current().filter(label__isnull=False).exists():
             raise Invalid(f"{site} has no labelled event to learn from. Import a catalogue first.")
     elif "model" not in given and site.active_model_id is None:
         raise Invalid(f"{site} has no active model. Train one, or promote one on its page, or name one.")
@@ -70,7 +70,9 @@ def _events(site: Site, name: str, value: Any) -> list[int]:
     whole = isinstance(value, list) and all(isinstance(pk, int) and not isinstance(pk, bool) for pk in value)
     if not whole or not 1 <= len(value) <= MOST_EVENTS:
         raise Invalid(f"{name} is {str(value)[:80]!r}, but must be a list of 1 to {MOST_EVENTS} ids of events.")
-    there = set(site.events.filter(pk__in=[pk for pk in value if 0 < pk < 2**63]).values_list("pk", flat=True))
+    there = set(
+        site.events.current().filter(pk__in=[pk for pk in value if 0 < pk < 2**63]).values_list("pk", flat=True)
+    )
     if strangers := [pk for pk in value if pk not in there]:
         raise Invalid(f"{site} has no event with id {strangers[0]}.")
     return sorted(there)

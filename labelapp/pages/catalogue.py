@@ -24,7 +24,7 @@ def count(rows: QuerySet[Any]) -> Coalesce:
 @for_viewers
 def sites(request: HttpRequest) -> HttpResponse:
     rows = Site.objects.select_related("active_model").annotate(
-        events_count=count(Event.objects.all()),
+        events_count=count(Event.objects.current()),
         waiting_count=count(ReviewItem.objects.filter(state=ReviewItem.State.OPEN)),
         decision_count=count(Relabel.objects.all()),
     )
@@ -68,7 +68,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
 
 def neighbours(event: Event) -> dict[str, Event | None]:
     """The events of the site just before and just after, in the order of the catalogue."""
-    others = Event.objects.filter(site=event.site)
+    others = Event.objects.current().filter(site=event.site)
     earlier = Q(starttime__lt=event.starttime) | Q(starttime=event.starttime, pk__lt=event.pk)
     later = Q(starttime__gt=event.starttime) | Q(starttime=event.starttime, pk__gt=event.pk)
     return {"before": others.filter(earlier).last(), "after": others.filter(later).first()}

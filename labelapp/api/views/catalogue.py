@@ -54,7 +54,7 @@ class EventViewSet(EventSurroundings, Rows):
     needs = {"review": EXPERT}
 
     def get_queryset(self) -> QuerySet[Event]:
-        events = catalogue_events()
+        events = catalogue_events(merged=self.action != "list")
         return events.prefetch_related("observations__station") if self.action == "retrieve" else events
 
     def get_serializer_class(self) -> type[EventRowSerializer]:

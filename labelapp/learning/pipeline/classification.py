@@ -25,7 +25,7 @@ def classify(job: Job) -> None:
     run = job.run
     work = Classifying(job, model_of(run), explain_all=bool(run.parameters.get("explain_all")))
     run.model = work.model
-    events = run.site.events.all()
+    events = run.site.events.current()
     if "events" in run.parameters:
         events = events.filter(pk__in=run.parameters["events"])
     pks = list(events.values_list("pk", flat=True))

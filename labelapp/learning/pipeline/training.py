@@ -65,7 +65,7 @@ def _read(job: Job, recipe: Recipe) -> tuple[EventWindows, Events]:
     Raises Invalid where none can be used.
     """
     site, reasons = job.run.site, Reasons(job)
-    pks = list(site.events.filter(label__isnull=False).values_list("pk", flat=True))
+    pks = list(site.events.current().filter(label__isnull=False).values_list("pk", flat=True))
     windows: list[LabelledWindow] = []
     events: Events = {}
     done = 0

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         write = write_catalogue_quakeml if format == "quakeml" else write_catalogue_csv
         what = "events" if format == "quakeml" else "rows"
         try:
-            events = find_site(site).events.all()
+            events = find_site(site).events.current()
             with replaced(out, self.stdout) as stream:
                 count = write(stream, events)
         except Refused as error:
