@@ -16,6 +16,7 @@ from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, Site
 from labelapp.catalogue.services import classes_by_code
 from labelapp.review import worth
+from labelapp.review.gold import next_gold
 from labelapp.review.judging import judgements
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import allowed_for, free, held_by, policy_of, waiting
@@ -28,7 +29,8 @@ LONGEST_POSTPONE = timedelta(days=30)
 def next_item(*, site: Site, expert: Any, among: QuerySet[ReviewItem] | None = None) -> ReviewItem | None:
     """Lease the most valuable waiting item to an expert; the one they hold already comes first. None: nothing waits.
 
-    `among` narrows the choice (the API's QueueFilters make it); a held item that is not in it is given back.
+    `among` narrows the choice (the API's QueueFilters make it); a held item that is not in it is given back. Now and
+    then it is a gold check instead, where that is in the choice: else it would stand out.
     Raises NotAllowed for users who may not decide.
     """
     require_expert(expert)
@@ -38,12 +40,18 @@ def next_item(*, site: Site, expert: Any, among: QuerySet[ReviewItem] | None = N
     while True:
         with transaction.atomic():
             now = timezone.now()
-            item = choice.filter(held_by(expert, now)).first() or _first_waiting(choice, expert, now)
+            held = choice.filter(held_by(expert, now)).first()
+            item = held or _gold(choice, site, expert) or _first_waiting(choice, expert, now)
             if item is None:
                 return None
             item.site = site
             if _lease(item, expert, now):
                 return item
+
+
+def _gold(choice: QuerySet[ReviewItem], site: Site, expert: Any) -> ReviewItem | None:
+    check = next_gold(site=site, expert=expert)
+    return choice.filter(pk=check.pk).first() if check else None
 
 
 def _first_waiting(choice: QuerySet[ReviewItem], expert: Any, now: datetime) -> ReviewItem | None:
@@ -122,8 +130,12 @@ def skip_item(*, item: ReviewItem, expert: Any, postpone_s: int | None = None) -
 
 @transaction.atomic
 def ask_for_review(*, event: Event, expert: Any) -> ReviewItem:
-    """Put an event into the queue because an expert wants to look at it (again), and lease it to them."""
+    """Put an event into the queue because an expert wants to look at it (again), and lease it to them.
+
+    Raises Conflict where somebody else holds its item, or it was merged into another event.
+    """
     require_expert(expert)
+    refuse_merged(event)
     Site.objects.select_for_update(no_key=True).get(pk=event.site_id)
     open_items = ReviewItem.objects.filter(event=event, state=ReviewItem.State.OPEN, reserved_for=None)
     return take_item(item=open_items.first() or request_for(event), expert=expert)
@@ -148,7 +160,13 @@ def require_expert(user: Any) -> None:
         raise NotAllowed(f"{user} is not an expert. Ask whoever runs this server for the role.")
 
 
+def refuse_merged(event: Event) -> None:
+    if event.merged_into_id is not None:
+        raise Conflict(f"{event} was merged into {event.survivor}. Look at that event instead.")
+
+
 def refuse_unless_free_for(item: ReviewItem, expert: Any) -> None:
+    refuse_merged(item.event)
     if item.state == ReviewItem.State.WITHDRAWN:
         raise Conflict(f"{item.event} was withdrawn: a newer prediction leaves nothing to ask. Take the next item.")
     if item.state == ReviewItem.State.DONE:

@@ -203,7 +203,7 @@ def test_next_item_takes_as_many_queries_from_a_long_queue_as_from_a_short_one(
 ):
     for _ in range(20):
         ask()
-    with django_assert_max_num_queries(8):  # two of them begin and end a savepoint
+    with django_assert_max_num_queries(9):  # two of them begin and end a savepoint
         services.next_item(site=site, expert=expert)
 
 
