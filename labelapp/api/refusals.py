@@ -1,4 +1,7 @@
-"""Every refusal is JSON: {"detail": what to do, "code": for programs, "fields": {name: [what is wrong]}?}."""
+"""Every refusal is JSON: {"detail": what to do, "code": for programs, "fields": {name: [what is wrong]}?}.
+
+Where somebody else decided first, `theirs` is their decision.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +17,9 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from labelapp.api.serializers.review import RelabelSerializer
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed, Refused
+from labelapp.review.standing import DecidedMeanwhile
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +47,12 @@ class Unavailable(exceptions.APIException):
 
 def as_json(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler. None for what is no refusal but a fault, which Django reports."""
+    theirs = {"theirs": RelabelSerializer(error.theirs).data} if isinstance(error, DecidedMeanwhile) else {}
     error = _as_api_error(error)
     response = exception_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         return None
-    response.data = _body(error)
+    response.data = {**_body(error), **theirs}
     return response
 
 

@@ -12,6 +12,7 @@ REFUSAL = {
             "additionalProperties": {"type": "array", "items": {"type": "string"}},
             "description": "What is wrong with each field or parameter.",
         },
+        "theirs": {"type": "object", "description": "The decision of whoever was first, a row of the ledger."},
     },
     "required": ["detail", "code"],
 }

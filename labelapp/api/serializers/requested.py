@@ -3,7 +3,7 @@
 from django.urls import reverse
 from rest_framework import serializers
 
-from labelapp.api.serializers.review import ItemSerializer
+from labelapp.api.serializers.items import ItemSerializer
 from labelapp.review.models import ReviewItem
 
 

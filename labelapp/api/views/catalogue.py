@@ -1,5 +1,6 @@
 """Sites, events, panels, models."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -30,6 +31,7 @@ from labelapp.api.views.base import PAGER, Actions, Rows
 from labelapp.api.views.review import items
 from labelapp.api.views.surroundings import EventSurroundings, SiteRecord
 from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site, TrainingExample
+from labelapp.catalogue.panels import without_relevance
 from labelapp.catalogue.roles import EXPERT
 from labelapp.catalogue.selectors import catalogue_events, examples, latest_panels, latest_prediction, panel_bytes
 from labelapp.catalogue.services import promote_model
@@ -109,13 +111,26 @@ class ExplanationViewSet(Actions):
     def panel(self, request: Request, pk: str) -> HttpResponseBase:
         """A safetensors file: waveform, STFT and relevance as the worker stored them. It never changes."""
         explanation = self.get_object()
-        etag = f'"{explanation.sha256}"'
-        response = get_conditional_response(request._request, etag=etag) or HttpResponse(
-            panel_bytes(explanation), content_type="application/octet-stream"
-        )
-        response["ETag"] = etag
-        response["Cache-Control"] = "private, max-age=31536000, immutable"
-        return response
+        return for_ever(request, explanation.sha256, lambda: panel_bytes(explanation))
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 304: None})
+    @action(detail=True, url_path="waveform-and-stft", url_name="waveform-and-stft")
+    @method_decorator(gzip_page)
+    def waveform_and_stft(self, request: Request, pk: str) -> HttpResponseBase:
+        """The panel without anything that the machine says: for who decides before they are told. It never changes."""
+        explanation = self.get_object()
+        etag = f"{explanation.sha256}-unexplained"
+        return for_ever(request, etag, lambda: without_relevance(panel_bytes(explanation)))
+
+
+def for_ever(request: Request, etag: str, content: Callable[[], bytes]) -> HttpResponseBase:
+    """Bytes that never change, or that the browser has them already."""
+    response = get_conditional_response(request._request, etag=f'"{etag}"') or HttpResponse(
+        content(), content_type="application/octet-stream"
+    )
+    response["ETag"] = f'"{etag}"'
+    response["Cache-Control"] = "private, max-age=31536000, immutable"
+    return response
 
 
 class ModelViewSet(Rows):

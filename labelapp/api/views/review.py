@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -13,21 +12,19 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from labelapp.api.filters import CountFilters, QueueFilters, RelabelFilters, ReviewItemFilters
+from labelapp.api.serializers.items import ItemSerializer, NextItemSerializer
 from labelapp.api.serializers.queue import NextSerializer, SkipSerializer
 from labelapp.api.serializers.review import (
     CountsSerializer,
-    DecidedSerializer,
-    DecisionSerializer,
     ItemRowSerializer,
-    ItemSerializer,
     LeaseSerializer,
-    NextItemSerializer,
     RelabelSerializer,
     SkippedSerializer,
     counts_of,
 )
 from labelapp.api.views.base import Rows
-from labelapp.catalogue.models import EventClass, Site
+from labelapp.api.views.deciding import Deciding
+from labelapp.catalogue.models import Site
 from labelapp.catalogue.roles import EXPERT
 from labelapp.review import services
 from labelapp.review.models import Relabel, ReviewItem
@@ -36,7 +33,7 @@ from labelapp.review.selectors import SHOWN, queue_items
 
 def items() -> QuerySet[ReviewItem]:
     """Items of every state, with all that is shown of them."""
-    return queue_items(state=None).select_related("prediction__model")
+    return queue_items(state=None).select_related("prediction__model", "about", "against")
 
 
 class RelabelViewSet(Rows):
@@ -47,12 +44,12 @@ class RelabelViewSet(Rows):
     filterset_class = RelabelFilters
 
 
-class ReviewItemViewSet(Rows):
+class ReviewItemViewSet(Deciding):
     """The review queue. An item is leased to one expert at a time."""
 
     queryset = ReviewItem.objects.all()
     filterset_class = ReviewItemFilters
-    needs = dict.fromkeys(["next", "take", "renew", "release", "skip", "decide"], EXPERT)
+    needs = dict.fromkeys(["next", "take", "renew", "release", "skip", "decide", "undo"], EXPERT)
 
     def allowed_parameters(self) -> tuple[str, ...]:
         return tuple(CountFilters.base_filters) if self.action == "counts" else super().allowed_parameters()
@@ -120,24 +117,3 @@ class ReviewItemViewSet(Rows):
         item = self.get_object()
         said = {"id": item.pk, "postponed_until": item.postponed_until, "counts": counts_of(item.site)}
         return Response(SkippedSerializer(said).data)
-
-    @extend_schema(request=DecisionSerializer, responses={201: DecidedSerializer})
-    @action(detail=True, methods=["post"], filterset_class=None)
-    def decide(self, request: Request, pk: str) -> Response:
-        """Confirm or change the event's label. A change needs a reason. With `next`, the next item is leased too."""
-        item, said = self.get_object(), self.body(DecisionSerializer)
-        wants_next = said.pop("next")
-        said["event_class"] = class_of(item, said["event_class"])
-        relabel = services.decide(item=item, expert=request.user, **said)
-        leased = self.leased(item.site) if wants_next else None
-        counts = leased["counts"] if leased else counts_of(item.site)
-        body = {**DecidedSerializer({"relabel": relabel, "counts": counts, "next": None}).data, "next": leased}
-        return Response(body, status=status.HTTP_201_CREATED)
-
-
-def class_of(item: ReviewItem, code: str) -> EventClass:
-    """The class of that code. Raises ValidationError, naming the classes of the item's site."""
-    classes = {event_class.code: event_class for event_class in item.site.classes.all()}
-    if code not in classes:
-        raise ValidationError({"event_class": [f"{item.site} has no class {code!r}. Classes: {', '.join(classes)}."]})
-    return classes[code]

@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 from rest_framework.test import APIClient
+from safetensors.numpy import save
 
 from labelapp.catalogue import services as catalogue
 from labelapp.learning.models import Run
@@ -61,12 +63,19 @@ def nobody_has_asked_for_a_token_yet():
     cache.clear()
 
 
+def panel_about(words):
+    """A small panel as the worker writes it: a safetensors file with its facts."""
+    facts = {"station": "XX.AAA.00", "problems": [words], "targets": ["rockfall"], "probabilities": {"rockfall": 0.9}}
+    tensors = {"waveform": np.arange(300, dtype=np.float32), "relevance": np.full(300, 0.25, dtype=np.float32)}
+    return save(tensors, {"panel": json.dumps(facts)})
+
+
 @pytest.fixture
 def explain(station):
     """explain(prediction): a stored panel at the station."""
 
     def make(prediction, content=None, at=None):
-        panel = content or f"panel of {prediction.event} by {prediction.pk}".encode() * 100
+        panel = content or panel_about(f"{prediction.event} by {prediction.pk}")
         summary = {"targets": ["rockfall", "quake"]}
         return catalogue.store_explanation(prediction=prediction, station=at or station, panel=panel, summary=summary)
 
@@ -121,7 +130,7 @@ def refused():
         assert answer.status_code == status, answer.content
         assert answer["Content-Type"] == "application/json"
         said = json.loads(answer.content)
-        assert set(said) <= {"detail", "code", "fields"}
+        assert set(said) <= {"detail", "code", "fields", "theirs"}
         assert said["detail"].strip()
         assert code in (None, said["code"]), said
         return said

@@ -64,7 +64,7 @@ def test_a_change_without_a_reason_is_refused_and_changes_nothing(as_expert, ite
         ({"prediction": 123456}, "not about"),
         ({"prediction": 10**30}, "less than or equal"),
         ({"prediction": "x"}, "valid integer"),
-        ({"resaon": "typing error"}, "Known: event_class, reason, prediction"),
+        ({"resaon": "typing error"}, "Known: event_class, unsure, blind, reason"),
     ],
 )
 def test_what_cannot_be_a_decision_is_refused(as_expert, item, refused, facts, words):
@@ -80,7 +80,9 @@ def test_a_class_of_another_site_is_no_class_here(as_expert, item, refused):
 
 def test_what_another_expert_decided_is_not_decided_again(as_expert, as_second_expert, item, refused):
     decision(as_expert, item)
-    assert "a expert labelled" in refused(decision(as_second_expert, item, "noise"), 409, "conflict")["detail"]
+    said = refused(decision(as_second_expert, item, "noise"), 409, "conflict")
+    assert "a expert labelled" in said["detail"]
+    assert (said["theirs"]["expert"], said["theirs"]["to_class"]) == ("a expert", "rockfall")
     assert Relabel.objects.count() == 1
 
 

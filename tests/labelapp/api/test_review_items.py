@@ -203,5 +203,5 @@ def test_a_list_of_items_costs_the_same_few_queries(as_viewer, site, ask, make_e
 
 def test_an_item_costs_the_same_few_queries(as_viewer, ask, django_assert_max_num_queries):
     item = ask()
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert as_viewer.get(f"{ITEMS}{item.pk}/").status_code == 200

@@ -12,6 +12,7 @@ READS = [
     "events/{event}/panels/",
     "events/{event}/relabels/",
     "explanations/{explanation}/panel/",
+    "explanations/{explanation}/waveform-and-stft/",
     "relabels/",
     "relabels/{relabel}/",
     "review-items/",
@@ -35,6 +36,8 @@ WRITES = {
     "review-items/{item}/release/": ("expert", {}, 200),
     "review-items/{item}/skip/": ("expert", {}, 200),
     "review-items/{item}/decide/": ("expert", {"event_class": "quake", "prediction": "{prediction}"}, 201),
+    # The manager has decided nothing that could be taken back.
+    "review-items/undo/": ("expert", {"site": "Test slope"}, {"expert": 200, "manager": 409}),
     "events/{event}/review/": ("expert", {}, 200),
     "models/{model}/promote/": ("manager", {}, 200),
     "runs/": ("manager", {"site": "Test slope", "kind": "train"}, 201),
@@ -85,6 +88,7 @@ def client_of(role, request):
 def outcome(role, needed, status):
     if role == "anonymous":
         return 401
+    status = status.get(role) if isinstance(status, dict) else status
     return status if RANKS.index(role) >= RANKS.index(needed) else 403
 
 
