@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 
 from labelapp.api.views.catalogue import EventViewSet, ExplanationViewSet, ModelViewSet, SiteViewSet
 from labelapp.api.views.exports import CatalogueCSV, LabelErrorsCSV, LabelErrorsJSON, RelabelsCSV, RelabelsJSONL
+from labelapp.api.views.figures import ComparisonCSV, ProgressCSV
 from labelapp.api.views.learning import RunViewSet
 from labelapp.api.views.review import RelabelViewSet, ReviewItemViewSet
 from labelapp.api.views.root import Nowhere, Root
@@ -32,6 +33,8 @@ version_1 = [
     path("catalogue.csv", CatalogueCSV.as_view(), name="catalogue-csv"),
     path("relabels.csv", RelabelsCSV.as_view(), name="relabels-csv"),
     path("relabels.jsonl", RelabelsJSONL.as_view(), name="relabels-jsonl"),
+    path("progress.csv", ProgressCSV.as_view(), name="progress-csv"),
+    path("comparison.csv", ComparisonCSV.as_view(), name="comparison-csv"),
     path("models/<int:id>/label-errors.csv", LabelErrorsCSV.as_view(), name="label-errors-csv"),
     path("models/<int:id>/label-errors.json", LabelErrorsJSON.as_view(), name="label-errors-json"),
     *router.urls,

@@ -5,9 +5,24 @@ from django.http import HttpRequest, JsonResponse
 
 from labelapp.pages.catalogue import event, events, sites
 from labelapp.pages.learning import model, models, run, runs
+from labelapp.pages.matrices import matrices
+from labelapp.pages.progress import progress
 from labelapp.pages.review import queue, review
 
-__all__ = ["event", "events", "healthz", "model", "models", "queue", "review", "run", "runs", "sites"]
+__all__ = [
+    "event",
+    "events",
+    "healthz",
+    "matrices",
+    "model",
+    "models",
+    "progress",
+    "queue",
+    "review",
+    "run",
+    "runs",
+    "sites",
+]
 
 
 @login_not_required

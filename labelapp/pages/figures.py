@@ -66,6 +66,18 @@ def scores_of(
     return scores(matrix, codes, classes)
 
 
+def kappa(found: Scores) -> float | None:
+    """Cohen's κ of a matrix: agreement beyond what the margins alone would give. None where chance says everything."""
+    columns = [
+        sum(counts) for counts in zip(*([cell["count"] for cell in row.cells] for row in found.rows), strict=True)
+    ]
+    by_chance = sum(row.support * column for row, column in zip(found.rows, columns, strict=True))
+    chance = _ratio(by_chance, found.events**2)
+    if found.accuracy is None or chance is None or chance == 1:
+        return None
+    return (found.accuracy - chance) / (1 - chance)
+
+
 def changes(before: Scores, after: Scores) -> list[dict[str, Any]]:
     """Precision, recall and F1 of each class before and after relabelling: Table 3 of Jiang et al. 2024, twice."""
     return [

@@ -1,6 +1,6 @@
 """What every page shares: who may see it, the site and its menu, pages of rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -40,6 +40,6 @@ def site_page(request: HttpRequest, name: str, site: Site, **context: Any) -> Ht
     return render(request, f"{name}.html", {"site": site, "page_name": name, **may, **context})
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Any], size: int = ROWS) -> Page[Any]:
+def page_of(request: HttpRequest, rows: QuerySet[Any] | Sequence[Any], size: int = ROWS) -> Page[Any]:
     """The page that ?page= asks for; the nearest one where that does not exist."""
     return Paginator(rows, size).get_page(request.GET.get("page"))

@@ -37,8 +37,11 @@ def furnished(site, classes, make_event, make_model, make_prediction, expert):
     return {"model": model, "event": event, "decided": decided, "run": run}
 
 
+SITE_PAGES = ("queue", "review", "events", "models", "runs", "progress", "matrices")
+
+
 def addresses(site, furnished=None):
-    own = [reverse(name, args=[site.pk]) for name in ("queue", "review", "events", "models", "runs")]
+    own = [reverse(name, args=[site.pk]) for name in SITE_PAGES]
     if furnished:
         own += [reverse(name, args=[furnished[name].pk]) for name in ("event", "model", "run")]
         own.append(reverse("event", args=[furnished["decided"].pk]))

@@ -22,6 +22,8 @@ ADDRESSES = {
     "catalogue.csv": "catalogue-csv",
     "relabels.csv": "relabels-csv",
     "relabels.jsonl": "relabels-jsonl",
+    "progress.csv": "progress-csv",
+    "comparison.csv": "comparison-csv",
     "token": "token",
     "schema": "schema",
     "docs": "docs",

@@ -1,0 +1,44 @@
+"""What people take away from the progress page and from a comparison: CSV, line by line."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+
+from labelapp.catalogue.exporting import Line
+from labelapp.catalogue.models import Event, Site
+from labelapp.catalogue.text import guarded
+from labelapp.review import progress
+from labelapp.review.comparing import Opinion, pairs
+from labelapp.review.ledger import iso
+from labelapp.review.progress import ANSWERS, Decision
+
+PROGRESS = ("day", "expert", "decisions", *(kind.value for kind in ANSWERS), "withdrawn", "median_s")
+COMPARISON = ("event_id", "starttime", "before", "after")
+CHUNK = 2_000
+
+
+def progress_csv(site: Site) -> Iterator[str]:
+    """One line a day (UTC) and expert, oldest first. `decisions` are those that stand; each kind has its column."""
+    writer = csv.writer(Line())
+    yield str(writer.writerow(PROGRESS))
+    groups: dict[tuple[str, str], list[Decision]] = defaultdict(list)
+    for row in progress.decisions(site):
+        groups[row.at.date().isoformat(), row.expert].append(row)
+    for (day, expert), rows in sorted(groups.items()):
+        tally = progress.tally(rows)
+        kinds = [tally.counts[kind] for kind in ANSWERS]
+        seconds = "" if tally.median_s is None else f"{tally.median_s:.2f}"
+        yield str(writer.writerow([day, guarded(expert), tally.decisions, *kinds, tally.withdrawn, seconds]))
+
+
+def comparison_csv(opinions: list[Opinion]) -> Iterator[str]:
+    """One line an event, in the order of the matrices' pairs: what two opinions say of it, or three."""
+    writer = csv.writer(Line())
+    found = pairs(*opinions)
+    yield str(writer.writerow([*COMPARISON, *(["against"] if len(opinions) == 3 else [])]))
+    for first in range(0, len(found), CHUNK):
+        chunk = found[first : first + CHUNK]
+        events = Event.objects.only("event_id", "starttime").in_bulk([pair.event for pair in chunk])
+        for pair in chunk:
+            event, said = events[pair.event], pair[1 : len(opinions) + 1]
+            yield str(writer.writerow([guarded(event.event_id), iso(event.starttime), *(code or "" for code in said)]))
