@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 
 from labelapp.catalogue.models import Event, Site
 from labelapp.catalogue.selectors import catalogue_events
+from labelapp.pages.around import item_like
 from labelapp.pages.filters import EventFilterForm
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 from labelapp.review.models import Relabel, ReviewItem
@@ -62,6 +63,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         observations=row.observations.select_related("station"),
         item=row.review_items.filter(state=ReviewItem.State.OPEN).first(),
         class_names=dict(row.site.classes.values_list("code", "name")),
+        around_item=item_like(row),
         **neighbours(row),
     )
 
