@@ -1,6 +1,6 @@
 """The ledger of decisions: written in one place, verified, replayed. See `chain` for how rows hang together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -71,36 +71,46 @@ def append_to_ledger(
 ) -> Relabel:
     """Add a decision to the end of the site's chain. Only services of this room call this, with the event locked.
 
-    `kind` is found from the classes where it is not given. The site's row is locked, so that two decisions never get
-    the same place. Raises Invalid for details that are none (see `details.clean`).
+    `kind` is found from the classes where it is not given. Raises Invalid for details that are none.
     """
-    details = clean(details)
-    site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)
-    last = Relabel.objects.filter(site=site).order_by("-sequence").first()
     row = Relabel(
-        site=site,
-        site_name=site.name,
-        sequence=last.sequence + 1 if last else 1,
         event=event,
-        event_name=event.event_id,
         item=item,
-        expert=expert,
-        expert_name=expert.get_username(),
         kind=kind or kind_of(event.label, to_class),
         from_class=event.label,
-        from_code=event.label.code if event.label else "",
         to_class=to_class,
-        to_code=to_class.code if to_class else "",
         reason=reason,
-        details=details,
+        details=dict(details or {}),
         prediction=prediction,
         shown=shown or {},
         decided_at=decided_at or timezone.now(),
-        previous_hash=last.hash if last else chain.FIRST_PREVIOUS,
     )
-    row.hash = chain.row_hash(facts(row))
-    row.save(force_insert=True)
+    append_rows(site=site, expert=expert, rows=[row])
     return row
+
+
+@transaction.atomic
+def append_rows(*, site: Site, expert: Any, rows: Sequence[Relabel]) -> None:
+    """Add one expert's decisions to the end of the site's chain, in their order: the only place that writes the ledger.
+
+    The rows come with their facts, and get place, names, codes, time and hash here. The site's row is locked, so that
+    two decisions never get the same place. Raises Invalid for details that are none (see `details.clean`).
+    """
+    site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)
+    last, now = Relabel.objects.filter(site=site).order_by("-sequence").first(), timezone.now()
+    for row in rows:
+        row.site, row.site_name = site, site.name
+        row.sequence = last.sequence + 1 if last else 1
+        row.event_name = row.event.event_id
+        row.expert, row.expert_name = expert, expert.get_username()
+        row.from_code = row.from_class.code if row.from_class else ""
+        row.to_code = row.to_class.code if row.to_class else ""
+        row.details = clean(row.details)
+        row.decided_at = row.decided_at or now
+        row.previous_hash = last.hash if last else chain.FIRST_PREVIOUS
+        row.hash = chain.row_hash(facts(row))
+        last = row
+    Relabel.objects.bulk_create(rows, batch_size=500)
 
 
 def kind_of(label: EventClass | None, to_class: EventClass | None) -> str:

@@ -1,5 +1,6 @@
 """Writes to the queue and the ledger, by name: leases, decisions, and the questions that the machine asks."""
 
+from labelapp.review.bulk import preview_relabel, relabel_events, undo_batch
 from labelapp.review.deciding import decide
 from labelapp.review.gold import next_gold, set_gold, unset_gold
 from labelapp.review.leasing import ask_for_review, next_item, release, renew_lease, skip_item, take_item
@@ -15,6 +16,8 @@ __all__ = [
     "fill_queue",
     "next_gold",
     "next_item",
+    "preview_relabel",
+    "relabel_events",
     "release",
     "renew_lease",
     "save_filter",
@@ -22,6 +25,7 @@ __all__ = [
     "skip_item",
     "take_item",
     "undo",
+    "undo_batch",
     "unset_gold",
     "withdraw",
 ]
