@@ -65,7 +65,7 @@ def _sections(low_hz: float | None, high_hz: float | None, rate_hz: float) -> ND
 def _there_and_back(sections: NDArray[np.float64], values: NDArray[np.float64], period: int) -> NDArray[np.float64]:
     """values (samples,) filtered with zero phase, mirrored at its ends by a period of the lowest corner."""
     extension = min(max(period, 6 * len(sections) + 3), len(values) - 1)
-    return np.asarray(signal.sosfiltfilt(sections, values, padlen=extension))
+    return np.asarray(signal.sosfiltfilt(sections, values, padtype="even", padlen=extension))
 
 
 def halved(waveform: Waveform) -> Waveform:

@@ -26,7 +26,7 @@ export class Section {
             onWheel: (factor, time) => this.zoomAbout(factor, time) });
         this.bar = h("div", { class: "around-bar" });
         this.status = h("p", { class: "around-status", role: "status" });
-        this.missing = h("details", { class: "around-status" });
+        this.missing = h("details", { class: "around-status", hidden: true });
         element.classList.add("around-view");
         element.replaceChildren(this.bar, this.timeline.element, this.status, this.missing);
         document.addEventListener("seeing", ({ detail }) => this.follow(detail));
@@ -87,6 +87,7 @@ export class Section {
         const silent = stations.filter(({ rows }) => !rows.length);
         this.status.textContent = [`${count} of ${stations.length} stations, ${order}`, bandWords(),
             seeing.true_amplitudes ? "one scale for all" : "each to its own peak", ...about.problems].join(" · ");
+        this.missing.hidden = !silent.length;
         this.missing.replaceChildren(...(silent.length ? [h("summary", {}, `${silent.length} stations show nothing`),
             h("ul", {}, silent.map(({ station, problems }) => h("li", {}, problems[0] ?? station)))] : []));
     }
@@ -112,7 +113,7 @@ export class Section {
                 button("True", seeing.true_amplitudes, () => see({ true_amplitudes: true }))),
             h("div", { class: "row", role: "group", "aria-label": "How far" }, SIDES_S.map((side) =>
                 button(`±${side / 60} min`, side === seeing.side_s, () => see({ side_s: side })))),
-            bandControls(presetsOf(this.item, this.deps)));
+            ...bandControls(presetsOf(this.item, this.deps)));
     }
 
     choose(letter) {

@@ -1,7 +1,7 @@
 /** How experts look at what lies around an event: sides, filter, gain, spectrogram. Kept for the sitting, shared by all views. */
 
-const WHOLE = { side_s: 60, filtered: false, low_hz: 1, high_hz: 10, gain: 1, speed: 50, true_amplitudes: false,
-    window_s: 1, overlap: 0.75, range_db: 60, max_hz: null };
+const WHOLE = { side_s: 60, filtered: false, low_hz: 1, high_hz: 10, gain: 1, speed: 20, true_amplitudes: false,
+    window_s: 1, overlap: 0.75, range_db: 40, max_hz: null };
 const KEPT = "around";
 
 export const SIDES_S = [60, 300, 900];

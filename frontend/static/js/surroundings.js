@@ -51,7 +51,7 @@ export class Surroundings {
 
     address(kind, more) {
         const { side_s: side } = seeing;
-        return `/api/v1/events/${this.item.event.id}/${kind}/${query({ before_s: side, after_s: side, ...corners(), ...more })}`;
+        return `/api/v1/events/${this.item.event.id}/${kind}/${query({ before_s: side, after_s: side, ...more })}`;
     }
 
     async fetch() {
@@ -59,7 +59,7 @@ export class Surroundings {
         this.element.dataset.state = "loading";
         this.status.textContent = `Reading ${this.station ?? "the record"} …`;
         try {
-            const waves = await fetchWaves(this.address("context", { stations: this.station }));
+            const waves = await fetchWaves(this.address("context", { stations: this.station, ...corners() }));
             if (turn !== this.asked) return;
             this.waves = waves;
             this.image = null;
@@ -70,6 +70,7 @@ export class Surroundings {
         }
     }
 
+    /** The spectrogram is of the record as it is, whatever the filter: it shows what the filter hides. */
     async fetchImage(turn) {
         const component = this.waves.stations[0].components[0];
         const { window_s, overlap, max_hz } = seeing;
@@ -107,7 +108,7 @@ export class Surroundings {
 
     say(station) {
         const thinned = station.thinned > 1 ? `drawn from every sample; zoom in to see ${station.recorded_hz} Hz` : `${station.recorded_hz} Hz`;
-        const power = this.image ? `spectrogram ${Math.round(this.image.about.peak_db)} dB of counts²/Hz at most, ${seeing.range_db} dB deep` : "";
+        const power = this.image ? `spectrogram of the unfiltered record: ${Math.round(this.image.about.peak_db)} dB of counts²/Hz at most, ${seeing.range_db} dB deep` : "";
         const parts = [`${station.station}, ${bandWords()}, ${thinned}`, power, this.trouble, ...station.problems, ...this.waves.about.problems];
         this.status.textContent = parts.filter(Boolean).join(" · ");
         this.trouble = "";
@@ -148,7 +149,7 @@ export class Surroundings {
             onclick: () => see({ side_s: side }) }, minutes(side)));
         this.bar.replaceChildren(
             h("div", { class: "row", role: "group", "aria-label": "How far" }, sides, h("kbd", {}, "W")),
-            bandControls(presetsOf(this.item, this.deps)),
+            ...bandControls(presetsOf(this.item, this.deps)),
             imageControls());
     }
 

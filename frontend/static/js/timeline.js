@@ -237,9 +237,10 @@ export class Timeline {
         let before = null; // so that strokes touch: a line has no holes
         for (let column = 0; column < box.w; column++) {
             const from = this.scene.from + column * width;
-            const [first, last] = indices(start, step_s, count, from, from + width);
+            const first = Math.floor((from - start) / 1000 / step_s);
+            const last = Math.max(first + 1, Math.ceil((from + width - start) / 1000 / step_s));
             let low = Infinity, high = -Infinity;
-            for (let i = first; i < Math.max(last - 1, Math.min(first + 1, count)); i++) [low, high] = extreme(i, low, high);
+            for (let i = Math.max(0, first); i < Math.min(count, last); i++) [low, high] = extreme(i, low, high);
             if (low > high) { before = null; continue; }
             const from_y = before === null ? high : Math.max(high, before[0]);
             const to_y = before === null ? low : Math.min(low, before[1]);
