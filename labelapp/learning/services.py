@@ -1,6 +1,6 @@
 """Start, cancel and resume long jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -58,6 +58,26 @@ def explain_event(*, event: Event, asked_by: Any = None) -> Run | None:
     same = Run.objects.filter(site=site, kind=Run.Kind.CLASSIFY, parameters=parameters)
     under_way = same.filter(state__in=[Run.State.QUEUED, Run.State.RUNNING]).first()
     return under_way or start_run(site=site, kind=Run.Kind.CLASSIFY, parameters=parameters, asked_by=asked_by)
+
+
+@transaction.atomic
+def classify_anew(*, events: Sequence[Event], asked_by: Any = None) -> Run | None:
+    """The run that looks again at events whose boundaries have changed; None where the site has no active model.
+
+    One that waits already is as good. One that is running may have read the old boundaries: it counts for nothing.
+    """
+    site = Site.objects.select_for_update(no_key=True).get(pk=events[0].site_id)
+    if site.active_model_id is None:
+        return None
+    parameters: dict[str, Any] = {"events": sorted(event.pk for event in events), "explain_all": True}
+    runs = Run.objects.filter(site=site, kind=Run.Kind.CLASSIFY)
+    if waiting := runs.filter(parameters=parameters, state=Run.State.QUEUED).first():
+        return waiting
+    if runs.filter(parameters=parameters, state=Run.State.RUNNING).exists():
+        parameters["model"] = site.active_model_id  # the same, in other words
+        if under_way := runs.filter(parameters=parameters, state__in=[Run.State.QUEUED, Run.State.RUNNING]).first():
+            return under_way
+    return start_run(site=site, kind=Run.Kind.CLASSIFY, parameters=parameters, asked_by=asked_by)
 
 
 @transaction.atomic

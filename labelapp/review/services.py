@@ -7,13 +7,17 @@ from labelapp.review.leasing import ask_for_review, next_item, release, renew_le
 from labelapp.review.policies import change_policy
 from labelapp.review.questions import fill_queue
 from labelapp.review.saving import save_filter
+from labelapp.review.spans import add_event, merge_events, move_boundaries, split_event
 from labelapp.review.undoing import undo, withdraw
 
 __all__ = [
+    "add_event",
     "ask_for_review",
     "change_policy",
     "decide",
     "fill_queue",
+    "merge_events",
+    "move_boundaries",
     "next_gold",
     "next_item",
     "preview_relabel",
@@ -23,6 +27,7 @@ __all__ = [
     "save_filter",
     "set_gold",
     "skip_item",
+    "split_event",
     "take_item",
     "undo",
     "undo_batch",
