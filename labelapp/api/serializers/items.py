@@ -135,8 +135,8 @@ class ItemSerializer(LeasedSerializer):
         ]
 
     def to_representation(self, item: ReviewItem) -> dict[str, Any]:
-        self.policy = policy_of(item.site)
-        self.is_blind = is_blind(item, self.context["request"].user, self.policy)
+        self.site_policy = policy_of(item.site)
+        self.is_blind = is_blind(item, self.context["request"].user, self.site_policy)
         said = super().to_representation(item)
         if said["independent"]:
             said["event"] |= {"label": None, "catalogue_label": None, "history": []}
@@ -184,7 +184,7 @@ class ItemSerializer(LeasedSerializer):
 
     @extend_schema_field(ItemPolicySerializer)
     def get_policy(self, item: ReviewItem) -> Any:
-        return ItemPolicySerializer(self.policy).data
+        return ItemPolicySerializer(self.site_policy).data
 
     @extend_schema_field(RelabelSerializer(many=True))
     def get_opinions(self, item: ReviewItem) -> Any:
@@ -196,7 +196,7 @@ class ItemSerializer(LeasedSerializer):
     @extend_schema_field(RelabelSerializer(allow_null=True))
     def get_mine(self, item: ReviewItem) -> Any:
         """What you said before you were told what the machine says."""
-        row = blind_row(item, self.context["request"].user) if self.policy.blind or item.blind_id else None
+        row = blind_row(item, self.context["request"].user) if self.site_policy.blind or item.blind_id else None
         return RelabelSerializer(row).data if row else None
 
 
