@@ -9,6 +9,7 @@ from rest_framework.routers import SimpleRouter
 from labelapp.api.views.catalogue import EventViewSet, ExplanationViewSet, ModelViewSet, SiteViewSet
 from labelapp.api.views.exports import CatalogueCSV, LabelErrorsCSV, LabelErrorsJSON, RelabelsCSV, RelabelsJSONL
 from labelapp.api.views.figures import ComparisonCSV, ProgressCSV
+from labelapp.api.views.keymap import KeymapView
 from labelapp.api.views.learning import RunViewSet
 from labelapp.api.views.review import RelabelViewSet, ReviewItemViewSet
 from labelapp.api.views.root import Nowhere, Root
@@ -30,6 +31,7 @@ router.register("runs", RunViewSet, "run")
 version_1 = [
     path("", Root.as_view(), name="root"),
     path("token/", TokenView.as_view(), name="token"),
+    path("keymap/", KeymapView.as_view(), name="keymap"),
     path("catalogue.csv", CatalogueCSV.as_view(), name="catalogue-csv"),
     path("relabels.csv", RelabelsCSV.as_view(), name="relabels-csv"),
     path("relabels.jsonl", RelabelsJSONL.as_view(), name="relabels-jsonl"),

@@ -16,7 +16,7 @@ export const ACTIONS = [
     { id: "verdict", key: "y", group: "Saying more", words: "the machine’s reason: right, right for the wrong reason, wrong" },
     { id: "box", key: "j", group: "Saying more", words: "draw a box round what misleads; pressed twice: the part you have zoomed into" },
 
-    { id: "next", key: "n", group: "Going on", words: "next event, without deciding on this one" },
+    { id: "next", key: "n", group: "Going on", words: "next event, without deciding: this one comes again in ten minutes" },
     { id: "previous", key: "p", group: "Going on", words: "events of this sitting, newest first" },
     { id: "history", key: "i", group: "Going on", words: "what was decided on this event before" },
 

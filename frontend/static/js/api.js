@@ -1,11 +1,13 @@
 /** Speaks to /api/v1/. A refusal becomes an ApiError that carries the API's own words. */
 
 export class ApiError extends Error {
-    constructor(status, { detail, code, fields } = {}) {
+    constructor(status, body = {}) {
+        const { detail, code, fields } = body;
         const extra = Object.entries(fields ?? {}).map(([name, texts]) => `${name}: ${[texts].flat().join(" ")}`);
         super([detail ?? `The server answered ${status}.`, ...extra].join(" "));
         this.status = status;
         this.code = code ?? "";
+        this.body = body;
     }
 }
 
@@ -36,8 +38,17 @@ export async function getBytes(url) {
     return (await answer(fetch(url))).arrayBuffer();
 }
 
-/** `keepalive` lets the request outlive the page that sends it. */
-export async function post(url, body = {}, { keepalive = false } = {}) {
+function send(method, url, body, keepalive = false) {
     const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": csrfToken() };
-    return json(await answer(fetch(url, { method: "POST", headers, body: JSON.stringify(body), keepalive })));
+    return answer(fetch(url, { method, headers, body: JSON.stringify(body), keepalive })).then(json);
+}
+
+/** `keepalive` lets the request outlive the page that sends it. */
+export function post(url, body = {}, { keepalive = false } = {}) {
+    return send("POST", url, body, keepalive);
+}
+
+/** Puts `body` in the place of what is there. */
+export function put(url, body) {
+    return send("PUT", url, body);
 }

@@ -1,4 +1,7 @@
-/** Keys: which one means what, and when they rest. */
+/** Keys: how they are named, which one means what, and when they rest. */
+
+const MODIFIERS = new Set(["Control", "Shift", "Alt", "AltGraph", "Meta", "CapsLock", "Dead", "Process", "Unidentified"]);
+const SAID = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc" };
 
 /** Where somebody types or chooses, keys belong to that field. */
 export function isTyping(target) {
@@ -11,19 +14,56 @@ function pressesAControl(event) {
     return onControl && (event.key === "Enter" || event.key === " ");
 }
 
-/** The action bound to a key press, or undefined. `bindings` maps a key ("1", "r", "Enter", "?") to an action. */
-export function boundAction(event, bindings) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return undefined;
-    if (isTyping(event.target) || pressesAControl(event)) return undefined;
-    return bindings[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+/**
+ * A key press as text: "f", "shift+f", "ctrl+z", "Space", "ArrowLeft", "?"; null for a modifier alone.
+ * Signs carry no shift: where they lie differs between keyboards. Cmd counts as ctrl.
+ */
+export function keyName({ key, ctrlKey, metaKey, shiftKey, altKey }) {
+    if (MODIFIERS.has(key)) return null;
+    const letter = key.length === 1 ? key.toLowerCase() : key;
+    const name = letter === " " ? "Space" : letter;
+    const isSign = key.length === 1 && key.toLowerCase() === key.toUpperCase() && key !== " ";
+    // AltGr makes signs such as [ on some keyboards: then neither alt nor ctrl is meant.
+    const isAltGr = isSign && altKey && ctrlKey;
+    return [(ctrlKey || metaKey) && !isAltGr && "ctrl", altKey && !isSign && "alt", shiftKey && !isSign && "shift", name].filter(Boolean).join("+");
 }
 
-/** Calls what `bindings()` gives for each key press. */
+/** A key's name as the page shows it: "Ctrl+Z", "←". */
+export function keyWords(name) {
+    return name.split(/(?<=.)\+/).map((part) => SAID[part] ?? part[0].toUpperCase() + part.slice(1)).join("+");
+}
+
+/** {action: key} of all `actions`, with a user's own keys in their place. */
+export function resolved(actions, own = {}) {
+    return Object.fromEntries(actions.map(({ id, key, fixed }) => [id, (!fixed && own[id]) || key]));
+}
+
+/**
+ * Why `key` cannot be given to `action`, in words; "" where it can. `keys` is {action: key} as it stands; `reserved`
+ * is {key: what it does}: class digits, which a site gives out.
+ */
+export function clash(action, key, { actions, keys, reserved }) {
+    if (key in reserved) return `${keyWords(key)} is taken: ${reserved[key]}.`;
+    if (["Enter", "Escape", "Tab"].includes(key)) return `${keyWords(key)} stays what it is: it confirms, closes, or moves the focus.`;
+    if (/^[0-9]$/.test(key) && key !== "0") return `${key} is kept for classes.`;
+    const other = actions.find(({ id }) => id !== action && keys[id] === key);
+    return other ? `${keyWords(key)} is taken: ${other.words}. Move that one first.` : "";
+}
+
+/** The action bound to a key press, or undefined. `bindings` maps a key's name to an action. */
+export function boundAction(event, bindings) {
+    if (isTyping(event.target) || pressesAControl(event)) return undefined;
+    // Held down, only moving goes on.
+    if (event.repeat && !/^(Arrow|[,.]$)/.test(event.key)) return undefined;
+    return bindings[keyName(event)];
+}
+
+/** Calls what `bindings()` gives for each key press, with the event. */
 export function listen(bindings) {
     document.addEventListener("keydown", (event) => {
         const action = boundAction(event, bindings());
         if (!action) return;
         event.preventDefault();
-        action();
+        action(event);
     });
 }

@@ -4,7 +4,7 @@ const ARRAYS = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint
 
 /**
  * ArrayBuffer → { about, maps, tensors }. `about` holds the panel's facts; `maps` the relevance maps that there are to
- * look at (see relevanceMaps); `tensors` maps a name to { shape, values }, `values` a typed array in row-major order.
+ * look at (see relevanceMaps; none before a blind decision); `tensors` maps a name to { shape, values }, `values` a typed array in row-major order.
  * Throws where it is no panel.
  */
 export function decodePanel(buffer) {
@@ -23,7 +23,7 @@ export function decodePanel(buffer) {
     }
     if (!metadata.panel) throw new Error("The file holds no panel: its metadata lack the key “panel”.");
     const about = JSON.parse(metadata.panel);
-    return { about, maps: relevanceMaps(about, tensors.relevance), tensors };
+    return { about, maps: tensors.relevance ? relevanceMaps(about, tensors.relevance) : [], tensors };
 }
 
 /**

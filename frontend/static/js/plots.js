@@ -1,11 +1,11 @@
 /** What Plotly draws of a panel: rows are components, columns waveform, STFT and relevance, one time axis. */
+import { overlayAxes, overlayTraces } from "./overlay.js";
 import { gaps, largestMagnitude, magnitudeBelowWhich, matrix, vector } from "./panel.js";
+import { DIVERGING, scale, VIRIDIS } from "./scales.js";
 
-// Viridis: perceptually uniform, and the same to colour-blind eyes.
-const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
-// Blue speaks against the class, white says nothing, red speaks for it.
-const DIVERGING = ["#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#ffffff", "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f"];
 const COLUMNS = [[0, 0.31], [0.355, 0.67], [0.69, 1]];
+// Before a blind decision there is no relevance to show.
+const COLUMNS_BLIND = [[0, 0.47], [0.53, 1]];
 const ROW_GAP = 0.025;
 // A component that did not record gets a line of text, not a row.
 const MISSING_ROW = 0.12;
@@ -16,12 +16,13 @@ const SATURATED_ABOVE = 0.998;
 
 // Plotly reads some markup in texts; names have none.
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-const scale = (colours) => colours.map((colour, i) => [i / (colours.length - 1), colour]);
 
 /** Viridis over the tensor's own numbers, its steps even in dB: what is drawn stays linear, the colours do not. */
 function decibelScale() {
     return [[0, VIRIDIS[0]], ...scale(VIRIDIS).map(([share, colour]) => [10 ** ((-DECIBELS * (1 - share)) / 20), colour])];
 }
+
+const columnsOf = ({ maps }) => (maps.length ? COLUMNS : COLUMNS_BLIND);
 
 /** Components in the order of the rows: { letter, index, recorded, domain }. */
 export function componentRows({ about, tensors }) {
@@ -51,32 +52,30 @@ function waveformTrace(panel, { index, letter }, row, times, ink) {
     const samples = Array.from(vector(panel.tensors.waveform, index), (value, i) => (mask[i] ? value : null));
     return {
         type: "scatter", mode: "lines", name: `${letter} waveform`, x: times, y: samples, xaxis: "x", yaxis: yName(row, 0),
-        line: { width: 1, color: ink.line }, hovertemplate: `${letter}  %{x:.3f} s  %{y:.4f}<extra></extra>`,
+        line: { width: 1, color: ink.line }, hoverinfo: "skip",
     };
 }
 
 function mapTrace(panel, { letter }, row, column, z, what) {
     return {
         type: "heatmap", name: `${letter} ${what.name}`, z, x: panel.tensors.times_s.values, y: panel.tensors.frequencies_hz.values,
-        xaxis: `x${column + 1}`, yaxis: yName(row, column), coloraxis: what.coloraxis, zsmooth: false,
-        hovertemplate: `${letter}  %{x:.2f} s  %{y:.1f} Hz  %{z:.4g} ${what.unit}<extra></extra>`,
+        xaxis: `x${column + 1}`, yaxis: yName(row, column), coloraxis: what.coloraxis, zsmooth: false, hoverinfo: "skip",
     };
 }
 
 const yName = (row, column) => (row + column === 0 ? "y" : `y${row * 3 + column + 1}`);
 const axisKey = (name) => `${name[0]}axis${name.slice(1)}`;
 
-/** Traces of a panel. `map` is the index of the relevance map that is drawn. */
-export function traces(panel, map, ink) {
+/** Traces of a panel. `map` is the index of the relevance map that is drawn, `overlay` whether over STFT and waveform too. */
+export function traces(panel, map, ink, overlay = false) {
     const times = sampleTimes(panel);
-    const { tensor: relevance, against } = panel.maps[map];
+    const relevance = panel.maps[map]?.tensor;
     const { stft } = panel.tensors;
     return componentRows(panel).flatMap((component, row) => component.recorded ? [
         waveformTrace(panel, component, row, times, ink),
-        mapTrace(panel, component, row, 1, matrix(stft, component.index),
-            { name: "STFT", coloraxis: "coloraxis", unit: "" }),
-        mapTrace(panel, component, row, 2, matrix(relevance, component.index),
-            { name: "relevance", coloraxis: "coloraxis2", unit: against ? "of the logits’ difference" : "of the logit" }),
+        mapTrace(panel, component, row, 1, matrix(stft, component.index), { name: "STFT", coloraxis: "coloraxis" }),
+        ...(relevance ? [mapTrace(panel, component, row, 2, matrix(relevance, component.index), { name: "relevance", coloraxis: "coloraxis2" })] : []),
+        ...(relevance && overlay ? overlayTraces(panel, relevance, component, { stft: yName(row, 1), waveform: yName(row, 0) }) : []),
     ] : []).concat(barInDecibels());
 }
 
@@ -92,10 +91,10 @@ function extent({ values }) {
 
 const middle = ([left, right]) => (left + right) / 2;
 
-function colourBar(column, ink) {
-    const [left, right] = COLUMNS[column];
+function colourBar(columns, column, ink) {
+    const [left, right] = columns[column];
     return {
-        orientation: "h", x: middle(COLUMNS[column]), xanchor: "center", xpad: 0, y: 1, yanchor: "bottom", ypad: 3,
+        orientation: "h", x: middle(columns[column]), xanchor: "center", xpad: 0, y: 1, yanchor: "bottom", ypad: 3,
         // Shorter than the column, so that the texts at its ends keep clear of the next one.
         len: 0.86 * (right - left), lenmode: "fraction", thickness: 7, outlinewidth: 0, nticks: 5, exponentformat: "power",
         tickfont: { size: 11, color: ink.text },
@@ -111,10 +110,10 @@ function saturatedTicks(full) {
         ticktext: [`≤ ${text(-full)}`, text(-full / 2), "0", text(full / 2), `≥ ${text(full)}`] };
 }
 
-function headings(texts, ink) {
-    return texts.map((text, column) => ({
-        xref: "paper", yref: "paper", x: middle(COLUMNS[column]), xanchor: "center", y: 1, yanchor: "bottom", yshift: 27,
-        showarrow: false, text: `<b>${plain(text)}</b>`, font: { size: 13, color: ink.text },
+function headings(columns, texts, ink) {
+    return columns.map((domain, column) => ({
+        xref: "paper", yref: "paper", x: middle(domain), xanchor: "center", y: 1, yanchor: "bottom", yshift: 27,
+        showarrow: false, text: `<b>${plain(texts[column])}</b>`, font: { size: 13, color: ink.text },
     }));
 }
 
@@ -123,7 +122,7 @@ function axes(panel, rows, ink, view) {
         tickcolor: ink.grid, automargin: false, showticksuffix: "last" };
     const duration = panel.tensors.waveform.shape.at(-1) / panel.about.sampling_rate_hz;
     const axes = {};
-    COLUMNS.forEach((domain, column) => {
+    columnsOf(panel).forEach((domain, column) => {
         axes[column ? `xaxis${column + 1}` : "xaxis"] = {
             ...common, domain, anchor: yName(rows.length - 1, column), range: [0, duration], uirevision: view.time,
             ...(column ? { matches: "x" } : { title: { text: `from ${panel.about.starttime} (UTC)`, font: { size: 11 }, standoff: 4 } }),
@@ -132,7 +131,7 @@ function axes(panel, rows, ink, view) {
     });
     const firstRecorded = rows.findIndex((row) => row.recorded);
     const frequencies = panel.tensors.frequencies_hz.values;
-    rows.forEach(({ recorded, domain }, row) => COLUMNS.forEach((_, column) => {
+    rows.forEach(({ recorded, domain }, row) => columnsOf(panel).forEach((_, column) => {
         const name = yName(row, column);
         const leader = yName(firstRecorded, column ? 1 : 0);
         axes[axisKey(name)] = {
@@ -180,14 +179,14 @@ export function outside(panel) {
         .filter(Boolean);
 }
 
-function eventLines(panel, ink) {
+function eventLines(panel, ink, columns) {
     const span = eventSpan(panel);
     const marks = Object.entries(span).filter(([, second]) => second !== null);
     // Over the maps a line needs a colour that is seen on all of Viridis and on white.
     const line = (second, xref, color) => ({ type: "line", xref, yref: "paper", x0: second, x1: second, y0: 0, y1: 1,
         line: { color, width: 1.5, dash: "dash" } });
     return {
-        shapes: marks.flatMap(([, second]) => [line(second, "x", ink.mark), line(second, "x2", "#ffffff"), line(second, "x3", "#333333")]),
+        shapes: marks.flatMap(([, second]) => [line(second, "x", ink.mark), line(second, "x2", "#ffffff"), line(second, "x3", "#333333")].slice(0, columns)),
         annotations: marks.map(([name, second]) => ({ xref: "x", yref: "paper", x: second, y: 1, yanchor: "bottom", showarrow: false,
             text: `event ${name}`, font: { size: 11, color: ink.mark }, xanchor: name === "start" ? "right" : "left" })),
     };
@@ -195,40 +194,58 @@ function eventLines(panel, ink) {
 
 function gapShapes(panel, rows, ink) {
     return rows.flatMap(({ recorded, index }, row) => recorded ? gaps(vector(panel.tensors.mask, index)).flatMap(([first, last]) =>
-        [0, 1, 2].map((column) => ({
+        columnsOf(panel).map((_, column) => ({
             type: "rect", xref: column ? `x${column + 1}` : "x", yref: `${yName(row, column)} domain`, y0: 0, y1: 1, layer: "above",
             x0: first / panel.about.sampling_rate_hz, x1: (last + 1) / panel.about.sampling_rate_hz,
             fillcolor: ink.gap, opacity: column ? 0.45 : 1, line: { width: 0 },
         }))) : []);
 }
 
+/** Where the colours of the map at `index` are full; for all maps at once with `sameScale`. */
+export function fullColour({ maps }, index, sameScale) {
+    const shown = sameScale ? maps : maps.slice(index, index + 1);
+    return Math.max(...shown.map(({ tensor }) => magnitudeBelowWhich(tensor, SATURATED_ABOVE)));
+}
+
+/** Colour axes: of the STFT, of relevance, and of the bar in dB. */
+function colours(panel, map, { ink, inDecibels, sameScale }) {
+    const { stft } = panel.tensors;
+    const columns = columnsOf(panel);
+    const axes = {
+        coloraxis: { ...(panel.about.input === "log" ? extent(stft) : { cmin: 0, cmax: largestMagnitude(stft) }),
+            colorscale: inDecibels ? decibelScale() : scale(VIRIDIS), showscale: !inDecibels, colorbar: colourBar(columns, 1, ink) },
+        // Even colours for the bar alone: the STFT's own axis is linear.
+        coloraxis3: { cmin: -DECIBELS, cmax: 0, colorscale: scale(VIRIDIS), showscale: inDecibels,
+            colorbar: { ...colourBar(columns, 1, ink), ticksuffix: " dB" } },
+    };
+    if (!panel.maps.length) return axes;
+    const full = fullColour(panel, map, sameScale);
+    return { ...axes, ...overlayAxes(panel, panel.maps[map].tensor, full),
+        coloraxis2: { cmin: -full, cmid: 0, cmax: full, colorscale: scale(DIVERGING), colorbar: { ...colourBar(columns, 2, ink), ...saturatedTicks(full) } } };
+}
+
+/** What the columns are called, with their units. */
+function titles(panel, { what, inDecibels, sameScale }) {
+    const kind = panel.about.input === "log" ? "STFT (logarithm, less its mean)" : `STFT magnitude (${inDecibels ? "colours in dB" : "linear"})`;
+    return [`Waveform (${waveformUnit(panel.about)})`, kind, `Relevance for ${what}${sameScale && panel.maps.length > 1 ? " (one scale)" : ""}`];
+}
+
 /**
  * Layout of a panel. `what` names what the relevance map speaks for; `view` says until when a zoom is kept:
  * `time` for this event, `height` (frequency, amplitude) for the sitting.
  */
-export function layout(panel, map, { what, ink, view, decibels = false }) {
+export function layout(panel, map, { what, ink, view, decibels = false, sameScale = false }) {
     const rows = componentRows(panel);
-    const { tensors } = panel;
-    const full = magnitudeBelowWhich(panel.maps[map].tensor, SATURATED_ABOVE);
-    const lines = eventLines(panel, ink);
-    const logarithmic = panel.about.input === "log";
-    const inDecibels = decibels && !logarithmic; // what is a logarithm has no decibels
+    const columns = columnsOf(panel);
+    const lines = eventLines(panel, ink, columns.length);
+    const inDecibels = decibels && panel.about.input !== "log"; // what is a logarithm has no decibels
     return {
         ...axes(panel, rows, ink, view),
-        coloraxis: { ...(logarithmic ? extent(tensors.stft) : { cmin: 0, cmax: largestMagnitude(tensors.stft) }),
-            colorscale: inDecibels ? decibelScale() : scale(VIRIDIS), showscale: !inDecibels, colorbar: colourBar(1, ink) },
-        coloraxis2: { cmin: -full, cmid: 0, cmax: full, colorscale: scale(DIVERGING),
-            colorbar: { ...colourBar(2, ink), ...saturatedTicks(full) } },
-        // Even colours for the bar alone: the STFT's own axis is linear.
-        coloraxis3: { cmin: -DECIBELS, cmax: 0, colorscale: scale(VIRIDIS), showscale: inDecibels,
-            colorbar: { ...colourBar(1, ink), ticksuffix: " dB" } },
+        ...colours(panel, map, { ink, inDecibels, sameScale }),
         shapes: [...gapShapes(panel, rows, ink), ...lines.shapes],
-        annotations: [...rowNames(rows, ink), ...lines.annotations, ...headings(
-            [`Waveform (${waveformUnit(panel.about)})`, logarithmic ? "STFT (logarithm, less its mean)" : `STFT magnitude (${decibels ? "colours in dB" : "linear"})`,
-                `Relevance for ${what}`], ink)],
+        annotations: [...rowNames(rows, ink), ...lines.annotations, ...headings(columns, titles(panel, { what, inDecibels, sameScale }), ink)],
         margin: { l: 52, r: 18, t: 48, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: ink.plot,
-        font: { family: ink.font, color: ink.text }, showlegend: false, dragmode: "zoom", hovermode: "closest", uirevision: view.time,
-        hoverlabel: { font: { family: ink.font, size: 12 } },
+        font: { family: ink.font, color: ink.text }, showlegend: false, dragmode: "zoom", hovermode: false, uirevision: view.time,
     };
 }
 

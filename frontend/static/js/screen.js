@@ -25,11 +25,14 @@ export function ink() {
         gap: colour("line"), font: colour("font") };
 }
 
-/** Draws `panel` into `element`; `map` is the index of the relevance map that is shown. Resolves when drawn. */
-export function draw(element, panel, map, { what, view, decibels }) {
+/**
+ * Draws `panel` into `element`; `map` is the index of the relevance map that is shown. `looks` has what, view, decibels,
+ * sameScale (see `layout`) and overlay (see `traces`). Resolves when drawn.
+ */
+export function draw(element, panel, map, looks) {
     const colours = ink();
-    const drawing = { ...layout(panel, map, { what, ink: colours, view, decibels }), ...size(element) };
-    return window.Plotly.react(element, traces(panel, map, colours), drawing, CONFIG);
+    const drawing = { ...layout(panel, map, { ...looks, ink: colours }), ...size(element) };
+    return window.Plotly.react(element, traces(panel, map, colours, looks.overlay), drawing, CONFIG);
 }
 
 function size(element) {

@@ -12,6 +12,11 @@ export function mapName({ target, against }, nameOf) {
     return against ? `${nameOf(target)}, not ${nameOf(against)}` : nameOf(target);
 }
 
+/** What a box says it was drawn on: “rockfall”, “rockfall, not quake”, or the STFT where no map is shown. */
+export function mapId(map) {
+    return map ? mapName(map, (code) => code) : "stft";
+}
+
 /** Sum of a map, over what is drawn. */
 export function mapSum({ values }) {
     return values.reduce((sum, value) => sum + value, 0);
@@ -54,7 +59,13 @@ export function shareGroups({ bands = [], bands_left_out: silent = [], outside_b
 function shares(explanation) {
     const groups = shareGroups(explanation).map(([name, parts]) => h("div", { class: "share-group", role: "group", "aria-label": `Relevance by ${name}`, title: name },
         parts.map(([part, share]) => h("span", { class: "share", style: { "--share": String(share) } }, `${part} `, h("b", {}, percent(share))))));
-    return h("div", { class: "shares", "data-shares": "" }, groups, attributes(explanation));
+    return h("div", { class: "shares", "data-shares": "" }, groups, attributesShare(explanation));
+}
+
+/** How much of the logit does not come from the map at all. */
+function attributesShare({ top_attributes: top = [], attributes_share: part }) {
+    if (!top.length || part === null || part === undefined) return null;
+    return h("span", { class: "share", style: { "--share": String(Math.min(1, Math.max(0, part))) } }, "attributes beside the map ", h("b", {}, percent(part)));
 }
 
 function attributes({ top_attributes: top = [], attributes_share: part }) {
@@ -63,13 +74,46 @@ function attributes({ top_attributes: top = [], attributes_share: part }) {
     return h("p", { class: "account", "data-attributes": "" }, `Attributes beside the map${part === null ? "" : ` hold ${percent(part)} of the logit`}: ${named}.`);
 }
 
-/** What is said of the map at `index`: why, its shares, and both checks. `nameOf` gives a class's name. */
-export function inWords({ maps }, index, nameOf) {
+/** What a map says, in two lines: why, and its shares. `nameOf` gives a class's name. */
+export function mapWords({ maps }, index, nameOf) {
+    const { explanation } = maps[index];
+    return [h("p", { class: "because" }, h("strong", {}, `Why ${mapName(maps[index], nameOf)}: `), explanation.text), shares(explanation)];
+}
+
+/** The figures behind the checks of the map at `index`, a line each; `randomisation` is the model's verdict, or null. */
+export function checkLines({ maps }, index, randomisation = null) {
     const { explanation, tensor, against } = maps[index];
     return [
-        h("p", {}, h("strong", {}, `Why ${mapName(maps[index], nameOf)}: `), explanation.text),
-        shares(explanation),
+        attributes(explanation),
         deletionLine(explanation),
+        randomisation ? h("p", { class: randomisation.passed ? "account" : "account wrong", "data-randomised": String(randomisation.passed) },
+            h("b", {}, "Randomisation: "), randomisation.text) : null,
         accountLine(account(explanation, mapSum(tensor)), against),
     ].filter(Boolean);
+}
+
+/** All that is said of the map at `index`: why, its shares, and its checks. `nameOf` gives a class's name. */
+export function inWords(panel, index, nameOf) {
+    return [...mapWords(panel, index, nameOf), ...checkLines(panel, index)];
+}
+
+/**
+ * Whether to believe the map at `index`, check by check: { name, passed, words }; `passed` is null where it was not made.
+ * Conservation is of this map as drawn, deletion of this map, randomisation of the model that made it.
+ */
+export function checks({ maps }, index, randomisation) {
+    const { explanation, tensor } = maps[index];
+    const { deletion } = explanation;
+    return [
+        { name: "conserved", passed: account(explanation, mapSum(tensor)).holds, yes: "adds up to the logit", no: "does not add up: do not trust this map" },
+        { name: "deletion", passed: deletion ? deletion.area < deletion.random_area : null, yes: "deletion check", no: "no better than random cells" },
+        { name: "randomised", passed: randomisation ? randomisation.passed : null, yes: "depends on the weights", no: "hardly depends on the weights" },
+    ].map(({ name, passed, yes, no }) => ({ name, passed, words: passed === null ? `${yes}: not made` : passed ? yes : no }));
+}
+
+/** A badge for each check; grey with a warning where one fails. */
+export function checkBadges(panel, index, randomisation) {
+    return checks(panel, index, randomisation).filter(({ passed }) => passed !== null).map(({ name, passed, words }) =>
+        h("span", { class: passed ? "badge good" : "badge doubtful", "data-check": name, "data-passed": String(passed) },
+            h("span", { "aria-hidden": "true" }, passed ? "✓ " : "⚠ "), words));
 }

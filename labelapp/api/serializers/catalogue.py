@@ -69,6 +69,29 @@ class ModelBriefSerializer(serializers.ModelSerializer):
         fields = ["id", "number", "url"]
 
 
+class JudgingModelSerializer(ModelBriefSerializer):
+    """A model whose maps are shown: whether they depend on its weights, as its training measured it."""
+
+    randomisation = serializers.SerializerMethodField()
+
+    class Meta(ModelBriefSerializer.Meta):
+        fields = [*ModelBriefSerializer.Meta.fields, "randomisation"]
+
+    @extend_schema_field(
+        {
+            "type": "object",
+            "nullable": True,
+            "properties": {"passed": {"type": "boolean"}, "text": {"type": "string"}},
+            "required": ["passed", "text"],
+        }
+    )
+    def get_randomisation(self, model: ModelVersion) -> dict[str, Any] | None:
+        found = (model.metrics or {}).get("randomisation")
+        if not isinstance(found, dict) or "passed" not in found:
+            return None
+        return {"passed": bool(found["passed"]), "text": str(found.get("text", ""))}
+
+
 class ModelSerializer(serializers.ModelSerializer):
     url = Address("api:model-detail")
     active = serializers.SerializerMethodField()
@@ -134,7 +157,7 @@ class LabelErrorSerializer(serializers.Serializer):
 
 class PredictionSerializer(serializers.ModelSerializer):
     event_class = Code()
-    model = ModelBriefSerializer()
+    model = JudgingModelSerializer()
     probabilities = serializers.DictField(child=serializers.FloatField())
 
     class Meta:

@@ -24,6 +24,7 @@ ADDRESSES = {
     "relabels.jsonl": "relabels-jsonl",
     "progress.csv": "progress-csv",
     "comparison.csv": "comparison-csv",
+    "keymap": "keymap",
     "token": "token",
     "schema": "schema",
     "docs": "docs",

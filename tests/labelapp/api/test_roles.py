@@ -5,6 +5,7 @@ from django.urls import get_resolver
 
 READS = [
     "",
+    "keymap/",
     "sites/",
     "sites/{site}/",
     "events/",

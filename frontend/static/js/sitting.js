@@ -1,0 +1,56 @@
+/** Going back: the events of this sitting to look at again, and the last decision taken back. */
+import { post } from "./api.js";
+import { h } from "./dom.js";
+import { arrive, leaving, look, next } from "./flow.js";
+import { className } from "./header.js";
+import { now, part, say, setState, site, sitting, state, trouble } from "./state.js";
+
+/** What a withdrawal did, in words. */
+export function undoneWords(item, { to_class: label }) {
+    return `${label ? `its label is ${className(item, label)} again` : "it is without a label again"}. Decide anew.`;
+}
+
+/** Takes back the newest decision of this expert at this site; the event comes back to be decided anew. */
+export async function undo() {
+    now.back = null;
+    await leaving(async () => {
+        const { relabel, item, counts } = await post("/api/v1/review-items/undo/", { site });
+        sitting.pop();
+        say(h("span", { "data-undone": relabel.sequence }, "Taken back: ", h("bdi", {}, item.event.event_id), `; ${undoneWords(item, relabel)}`));
+        return { item, counts };
+    });
+}
+
+/** Looks at the event decided before the one on the screen; it cannot be decided, only its decision be taken back. */
+export async function previous() {
+    const place = (now.back?.place ?? sitting.length) - 1;
+    if (place < 0) return trouble(sitting.length ? "This is the first event of this sitting." : "You have decided nothing since you opened this page.");
+    const held = now.back?.held ?? now.item;
+    trouble("");
+    return lookAt(place, held);
+}
+
+async function lookAt(place, held) {
+    const { item, words, relabel } = sitting[place];
+    await look(item);
+    now.back = { place, held };
+    part("rest").replaceChildren(h("p", { class: "message", id: "looking-back" }, h("b", {}, "Looking back. "), h("bdi", {}, item.event.event_id),
+        `: ${words} (#${relabel.sequence}). `, place === sitting.length - 1 ? h("button", { type: "button", onclick: undo }, "Take it back") : null, " ",
+        h("button", { type: "button", class: "primary", onclick: forward }, place === sitting.length - 1 ? "On with the event in hand" : "Forward")));
+    setState("back");
+}
+
+/** From looking back towards the event that is held. */
+export async function forward() {
+    const { place, held } = now.back;
+    if (place < sitting.length - 1) return lookAt(place + 1, held);
+    return present();
+}
+
+/** Back to the event that is held. */
+export async function present() {
+    const { held } = now.back;
+    now.back = null;
+    if (state() !== "back") return undefined;
+    return held ? arrive({ item: held, counts: now.counts }) : next();
+}
