@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 
-from labelapp.catalogue.models import Site
+from labelapp.catalogue.models import Event, Site
 from labelapp.learning.claims import mark_silent_runs
 from labelapp.learning.models import Run
 
@@ -17,3 +17,15 @@ def runs(site: Site | None = None) -> QuerySet[Run]:
 def get_run(run_id: int) -> Run:
     """One run as it stands now. Raises Run.DoesNotExist."""
     return runs().get(pk=run_id)
+
+
+def under_way(site: Site) -> list[Run]:
+    """Runs of a site that have not ended, those that are worked on first. One query: every page asks."""
+    live = Run.objects.filter(site=site, state__in=[Run.State.QUEUED, Run.State.RUNNING]).defer("log", "figures")
+    return sorted(live, key=lambda run: (run.state == Run.State.QUEUED, run.pk))
+
+
+def run_explaining(event: Event) -> Run | None:
+    """The run under way that makes this event's maps, because an expert asked for them."""
+    live = (run for run in under_way(event.site) if run.parameters.get("explain_all"))
+    return next((run for run in live if event.pk in (run.parameters.get("events") or [])), None)

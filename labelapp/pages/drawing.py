@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, pi, sin, sqrt
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -114,3 +115,47 @@ def _sector(begin: float, end: float, radius: float) -> str:
 
 def _at(angle: float, radius: float) -> tuple[float, float]:
     return round(radius * sin(angle), 4), round(-radius * cos(angle), 4)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a chart: `points` as SVG wants them, in a square of 100 with its origin at the top left."""
+
+    name: str
+    of: str
+    hue: int
+    points: str
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Lines over a common axis, with what its ends say."""
+
+    curves: list[Curve]
+    names: list[str]
+    low: float
+    high: float
+    first: float
+    last: float
+
+
+def curves(rows: Sequence[Mapping[str, Any]], *, first_hue: int = 0) -> Curves | None:
+    """`rows` [{"name", "of", "x", "y"}, …] as lines; those of one name have one colour. None without a row."""
+    if not rows:
+        return None
+    xs, ys = ([value for row in rows for value in row[axis]] for axis in "xy")
+    (first, last), (low, high) = ((min(values), max(values)) for values in (xs, ys))
+    names = list(dict.fromkeys(row["name"] for row in rows))
+
+    def point(x: float, y: float) -> str:
+        return f"{100 * _share(x, first, last):.2f},{100 - 100 * _share(y, low, high):.2f}"
+
+    drawn = [
+        Curve(row["name"], row["of"], first_hue + names.index(row["name"]), " ".join(map(point, row["x"], row["y"])))
+        for row in rows
+    ]
+    return Curves(drawn, names, low, high, first, last)
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return (value - low) / (high - low) if high > low else 0.5

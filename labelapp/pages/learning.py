@@ -20,6 +20,7 @@ from labelapp.pages.relabelled import (
     suspected,
 )
 from labelapp.pages.relevance import relevance
+from labelapp.pages.running import drawn_curves
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 
 LIVE = [Run.State.QUEUED, Run.State.RUNNING]
@@ -45,7 +46,15 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         row = selectors.get_run(run_id)
     except Run.DoesNotExist as error:
         raise Http404 from error
-    return site_page(request, "run", row.site, run=row, percent=round(100 * row.progress), is_live=row.state in LIVE)
+    return site_page(
+        request,
+        "run",
+        row.site,
+        run=row,
+        percent=round(100 * row.progress),
+        is_live=row.state in LIVE,
+        curves=drawn_curves(row),
+    )
 
 
 @for_viewers

@@ -12,6 +12,8 @@ from django.shortcuts import get_object_or_404, render
 
 from labelapp.catalogue import roles
 from labelapp.catalogue.models import Site
+from labelapp.learning.models import Run
+from labelapp.learning.selectors import under_way
 
 ROWS = 100
 
@@ -37,7 +39,24 @@ def get_site(site_id: int) -> Site:
 def site_page(request: HttpRequest, name: str, site: Site, **context: Any) -> HttpResponse:
     """The template `name` with the site, its menu, and what the user may do."""
     may = {"is_expert": roles.is_expert(request.user), "is_manager": roles.is_manager(request.user)}
-    return render(request, f"{name}.html", {"site": site, "page_name": name, **may, **context})
+    shared = {"site": site, "page_name": name, "running": _running(site)}
+    return render(request, f"{name}.html", {**shared, **may, **context})
+
+
+def _running(site: Site) -> dict[str, Any] | None:
+    """What the header says of long work; js/running.js goes on from there."""
+    live = under_way(site)
+    if not live:
+        return None
+    first = live[0]
+    how = "waiting" if first.state == Run.State.QUEUED else f"{int(100 * first.progress)} %"
+    what = f"{len(live)} runs: " if len(live) > 1 else ""
+    return {
+        "address": first.get_absolute_url(),
+        "progress": first.progress,
+        "what": f"{what}{first.get_kind_display()} ",
+        "how": how,
+    }
 
 
 def page_of(request: HttpRequest, rows: QuerySet[Any] | Sequence[Any], size: int = ROWS) -> Page[Any]:

@@ -2,17 +2,37 @@
 import { post } from "./api.js";
 
 const PAUSE_MS = 1500;
+// A part where nothing moves is asked for so much less often.
+const SLOW = 6;
+let ticks = 0;
 
-/** While [data-live="on"] is on the page, fetch the page anew and swap that part. */
+/** Parts to fetch anew now: data-live="on" each time, "slow" now and then; what a reader paused stays as it is. */
+function due() {
+    ticks += 1;
+    const wanted = ticks % SLOW ? "[data-live=on]" : "[data-live=on], [data-live=slow]";
+    return [...document.querySelectorAll(wanted)].filter((part) => !isPaused(part));
+}
+
+function isPaused(part) {
+    return document.querySelector(`[data-pauses="${part.id}"]`)?.getAttribute("aria-pressed") === "true";
+}
+
+/** Fetches the page anew and swaps the parts that are due. */
 async function refresh() {
-    const part = document.querySelector("[data-live=on]");
-    if (!part || document.hidden) return;
+    const parts = document.hidden ? [] : due();
+    if (!parts.length) return;
     const response = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
     if (!response?.ok || response.redirected) return;
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(part.id);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const part of parts) renew(part, page.getElementById(part.id));
+}
+
+function renew(part, fresh) {
     // A control with the focus waits: a swap would take the focus away under the finger.
-    const isPressed = part.contains(document.activeElement) && document.activeElement.matches("button, input, a");
-    if (fresh && !isPressed && fresh.outerHTML !== part.outerHTML) swap(part, fresh);
+    const isPressed = part.contains(document.activeElement) && document.activeElement.matches("button, input, a, summary");
+    if (!fresh || isPressed || isPaused(part) || fresh.outerHTML === part.outerHTML) return;
+    for (const open of part.querySelectorAll("details[id][open]")) fresh.querySelector(`#${open.id}`)?.setAttribute("open", "");
+    swap(part, fresh);
 }
 
 /** Puts `fresh` in the place of `part`; the log stays where its reader has scrolled it, else it shows its end. */
@@ -56,6 +76,15 @@ document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-post]")) return;
     event.preventDefault();
     send(event.target);
+});
+
+/** A button with data-pauses holds that part still, so that it can be read. */
+document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-pauses]");
+    if (!button) return;
+    const pauses = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(pauses));
+    button.textContent = pauses ? button.dataset.goOn : button.dataset.pause;
 });
 
 showEndOfLog();

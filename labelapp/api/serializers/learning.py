@@ -10,6 +10,7 @@ class RunRowSerializer(serializers.ModelSerializer):
     """A run of the list: everything but its log."""
 
     url = Address("api:run-detail")
+    kind_text = serializers.CharField(source="get_kind_display", read_only=True)
     time_left_s = serializers.FloatField(read_only=True, allow_null=True)
     asked_by = UserName()
 
@@ -20,6 +21,7 @@ class RunRowSerializer(serializers.ModelSerializer):
             "url",
             "site",
             "kind",
+            "kind_text",
             "parameters",
             "state",
             "stage",
