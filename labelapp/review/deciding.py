@@ -45,8 +45,8 @@ def decide(
     `details.clean` takes them.
     `prediction` is the one that the expert was shown (None: none was); a newer one may have arrived meanwhile.
     `panels` says which panels of it were on the page, {NET.STA.LOC: sha256}; left out, its newest ones were. The
-    lease may have run out, if nobody else has taken the item. The same decision by the same expert, sent twice, gives
-    the row that is there already.
+    lease may have run out, if nobody else has decided since: also where another has been given the item. The same
+    decision by the same expert, sent twice, gives the row that is there already.
     Raises NotAllowed (not an expert), DecidedMeanwhile (with the row of whoever was first), Conflict (withdrawn, or
     held by somebody else), Invalid (a class of another site, a change without a reason, a prediction of another event).
     """
@@ -56,7 +56,8 @@ def decide(
     item = locked(item.pk)
     if made_before := _same_decision(item, expert, event_class, blind):
         return made_before
-    refuse_unless_free_for(item, expert)
+    if not _lost_lease(item, expert):
+        refuse_unless_free_for(item, expert)
     event = Event.objects.select_for_update(of=("self",)).select_related("label").get(pk=item.event_id)
     policy = policy_of(site)
     _refuse_wrong_turn(item, expert, policy, blind)
@@ -91,10 +92,15 @@ def locked(pk: int) -> ReviewItem:
     return items.select_related("holder", "judged_class", "about__expert", "against", "event", "site").get(pk=pk)
 
 
+def _lost_lease(item: ReviewItem, expert: Any) -> bool:
+    """Whether the expert held the item until their lease ran out, and nobody has decided since."""
+    return item.state == ReviewItem.State.OPEN and item.held and item.former_holder_id == expert.pk
+
+
 def _close(item: ReviewItem, state: str, now: datetime) -> None:
     item.state, item.closed_at = state, now
-    item.holder = item.held_until = None
-    item.save(update_fields=["state", "closed_at", "holder", "held_until"])
+    item.holder = item.held_until = item.former_holder = None
+    item.save(update_fields=["state", "closed_at", "holder", "held_until", "former_holder"])
 
 
 def _hold_on(item: ReviewItem, row: Relabel, policy: ReviewPolicy) -> None:

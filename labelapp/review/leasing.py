@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, When
 from django.utils import timezone
 
 from labelapp.catalogue import roles
@@ -97,6 +97,7 @@ def _lease(item: ReviewItem, expert: Any, now: datetime) -> bool:
     leased = open_items.filter((free(now) | held_by(expert, now)) & allowed_for(expert)).update(
         taken_at=Case(When(holder=expert, then=F("taken_at")), default=now),
         blind=Case(When(blind__in=Relabel.objects.filter(expert=expert), then=F("blind")), default=None),
+        former_holder=Case(When(Q(holder=None) | Q(holder=expert), then=F("former_holder")), default=F("holder")),
         holder=expert,
         held_until=until,
     )

@@ -56,6 +56,10 @@ class ReviewItem(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="held_items"
     )
     held_until = models.DateTimeField(null=True, blank=True)
+    # Whose lease ran out before somebody else took the item: what they decide still counts, if they are first.
+    former_holder = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     # When the holder was first given it: from then on they look.
     taken_at = models.DateTimeField(null=True, blank=True)
     # Only this expert is asked: a gold check.

@@ -92,7 +92,8 @@ def picks(policy: ReviewPolicy, row: Relabel) -> bool:
     """
     if int(row.hash[:16], 16) / 16**16 < policy.second_opinion_share:
         return True
-    return policy.pk is not None and policy.second_opinion_classes.filter(pk=row.to_class_id).exists()
+    chosen = policy.second_opinion_classes.all() if policy.pk else EventClass.objects.none()
+    return row.to_class_id in chosen.values_list("pk", flat=True)
 
 
 def _following(

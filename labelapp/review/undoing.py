@@ -90,11 +90,10 @@ def _ask_again(row: Relabel, expert: Any) -> ReviewItem | None:
 
 def _reopened(row: Relabel) -> ReviewItem:
     item = row.item and ReviewItem.objects.get(pk=row.item.pk)
-    reserved = item.reserved_for_id if item else None
-    others = ReviewItem.objects.filter(event=row.event_id, state=State.OPEN, reserved_for=reserved)
-    other = others.exclude(pk=item.pk if item else None).first()
+    others = ReviewItem.objects.filter(event=row.event_id, state=State.OPEN)
     if item is None:
-        return other or request_for(row.event)
+        return others.filter(reserved_for=None).first() or request_for(row.event)
+    other = others.filter(reserved_for=item.reserved_for_id).exclude(pk=item.pk).first()
     if row.kind == Relabel.Kind.BLIND:
         item.blind = None
     item.state, item.closed_at = (State.WITHDRAWN, item.closed_at) if other else (State.OPEN, None)
