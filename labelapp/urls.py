@@ -18,6 +18,7 @@ urlpatterns = [
     path("sites/<int:site_id>/events/", pages.events, name="events"),
     path("sites/<int:site_id>/progress/", pages.progress, name="progress"),
     path("sites/<int:site_id>/matrices/", pages.matrices, name="matrices"),
+    path("sites/<int:site_id>/record/", pages.record, name="record"),
     path("events/<int:event_id>/", pages.event, name="event"),
     path("sites/<int:site_id>/models/", pages.models, name="models"),
     path("models/<int:model_id>/", pages.model, name="model"),

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from labelapp.catalogue.errors import Refused
 from labelapp.catalogue.models import Event, Prediction, Site, Station
@@ -81,6 +81,17 @@ def find_station(site: Site, seed_id: str) -> Station:
     if seed_id not in stations:
         raise NotRecorded(f"There is no station {seed_id!r} at {site}. Stations: {', '.join(stations) or 'none'}.")
     return stations[seed_id]
+
+
+def recorded_spans(station: Station, gap_s: float = 60.0) -> list[tuple[datetime, datetime]]:
+    """When a station recorded anything, oldest first; pauses of at most `gap_s` are not told."""
+    joined: list[tuple[datetime, datetime]] = []
+    for start, end in station.traces.order_by("starttime").values_list("starttime", "endtime").iterator():
+        if joined and start <= joined[-1][1] + timedelta(seconds=gap_s):
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def record_of_station(

@@ -7,6 +7,7 @@ from labelapp.pages.catalogue import event, events, sites
 from labelapp.pages.learning import model, models, run, runs
 from labelapp.pages.matrices import matrices
 from labelapp.pages.progress import progress
+from labelapp.pages.record import record
 from labelapp.pages.review import queue, review
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "models",
     "progress",
     "queue",
+    "record",
     "review",
     "run",
     "runs",

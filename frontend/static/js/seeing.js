@@ -8,7 +8,7 @@ export const SIDES_S = [60, 300, 900];
 export const SPEEDS = [10, 20, 50, 100, 200, 400];
 export const GAINS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128];
 /** Settings of the spectrogram that a key steps through. */
-export const IMAGES = [
+const IMAGES = [
     { window_s: 1, overlap: 0.75 }, { window_s: 0.5, overlap: 0.9 }, { window_s: 0.25, overlap: 0.9 }, { window_s: 4, overlap: 0.75 },
 ];
 const PRESETS = [{ low_hz: 1, high_hz: 10 }, { low_hz: 5, high_hz: 20 }, { low_hz: 10, high_hz: 40 }];
@@ -54,4 +54,17 @@ export function presetsOf(item, deps = {}) {
 export function neighbour(list, value, step) {
     const nearest = list.reduce((best, each) => (Math.abs(each - value) < Math.abs(best - value) ? each : best));
     return list[Math.min(list.length - 1, Math.max(0, list.indexOf(nearest) + step))];
+}
+
+/** The filter on, with the pass band after the one in use. */
+export function nextPreset(presets) {
+    const at = presets.findIndex(({ low_hz: low, high_hz: high }) => seeing.filtered && low === seeing.low_hz && high === seeing.high_hz);
+    const { low_hz: low, high_hz: high } = presets[(at + 1) % presets.length];
+    see({ filtered: true, low_hz: low ?? null, high_hz: high ?? null });
+}
+
+/** The spectrogram's setting after the one in use. */
+export function nextImage() {
+    const at = IMAGES.findIndex(({ window_s: length, overlap }) => length === seeing.window_s && overlap === seeing.overlap);
+    see(IMAGES[(at + 1) % IMAGES.length]);
 }

@@ -1,7 +1,7 @@
 /** Before and after an event, or any time of a station's record: waveforms and spectrogram on one axis, filtered or as recorded. */
 import { h } from "./dom.js";
 import { bandControls, imageControls } from "./looks.js";
-import { bandWords, corners, GAINS, IMAGES, neighbour, presetsOf, see, seeing, SIDES_S } from "./seeing.js";
+import { bandWords, corners, GAINS, neighbour, nextImage, nextPreset, presetsOf, see, seeing, SIDES_S } from "./seeing.js";
 import { Timeline } from "./timeline.js";
 import { fetchImage, fetchWaves, peakOf, query } from "./waves.js";
 
@@ -175,27 +175,15 @@ export class Surroundings {
         return see({ side_s: SIDES_S[0] });
     }
 
-    nextPreset() {
-        const presets = presetsOf(this.item, this.deps);
-        const at = presets.findIndex(({ low_hz: low, high_hz: high }) => seeing.filtered && low === seeing.low_hz && high === seeing.high_hz);
-        const { low_hz: low, high_hz: high } = presets[(at + 1) % presets.length];
-        see({ filtered: true, low_hz: low ?? null, high_hz: high ?? null });
-    }
-
-    nextImage() {
-        const at = IMAGES.findIndex(({ window_s: length, overlap }) => length === seeing.window_s && overlap === seeing.overlap);
-        see(IMAGES[(at + 1) % IMAGES.length]);
-    }
-
     actions() {
         return [
             { id: "wider", run: () => this.widen(1) },
             { id: "narrower", run: () => this.widen(-1) },
             { id: "filter", run: () => see({ filtered: !seeing.filtered }) },
-            { id: "filter-next", run: () => this.nextPreset() },
+            { id: "filter-next", run: () => nextPreset(presetsOf(this.item, this.deps)) },
             { id: "gain-up", run: () => see({ gain: neighbour(GAINS, seeing.gain, 1) }) },
             { id: "gain-down", run: () => see({ gain: neighbour(GAINS, seeing.gain, -1) }) },
-            { id: "spectrogram", run: () => this.nextImage() },
+            { id: "spectrogram", run: nextImage },
         ];
     }
 }

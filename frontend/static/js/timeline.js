@@ -192,7 +192,8 @@ export class Timeline {
             pen.strokeStyle = ink.line;
             stroke(pen, [[x, box.y], [x, box.y + box.h + 4]]);
             pen.fillStyle = ink.muted;
-            pen.fillText(clock(time, step), x, box.y + box.h + 16);
+            // The first would run into the date, the last out of the picture.
+            if (x > box.x + 30 && x < box.x + box.w - 20) pen.fillText(clock(time, step), x, box.y + box.h + 16);
         }
         pen.textAlign = "left";
         pen.fillText(new Date(this.scene.from).toISOString().slice(0, 10), 2, box.y + box.h + 16);

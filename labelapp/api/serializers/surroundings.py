@@ -129,3 +129,12 @@ class SimilarEventsSerializer(serializers.Serializer):
 
     model = ModelBriefSerializer(allow_null=True)
     neighbours = SimilarEventSerializer(many=True)
+
+
+class StationQuery(serializers.Serializer):
+    station = serializers.CharField(max_length=40, help_text="NET.STA.LOC.")
+
+
+class RecordedSpanSerializer(serializers.Serializer):
+    starttime = serializers.DateTimeField()
+    endtime = serializers.DateTimeField()

@@ -17,12 +17,14 @@ from rest_framework.serializers import Serializer
 
 from labelapp.api.serializers.surroundings import (
     ContextQuery,
+    RecordedSpanSerializer,
     RecordImageQuery,
     RecordQuery,
     SimilarEventsSerializer,
     SpectrogramQuery,
+    StationQuery,
 )
-from labelapp.catalogue.models import Explanation
+from labelapp.catalogue.models import Explanation, Site, Station
 from labelapp.learning import surroundings
 from labelapp.learning.surroundings import NotRecorded
 
@@ -110,6 +112,14 @@ def newest_panels(events: list[int]) -> dict[int, str]:
     return {event: f"/api/v1/explanations/{pk}/panel/" for event, pk in rows.values_list("prediction__event", "pk")}
 
 
+def found(site: Site, seed_id: str) -> Station:
+    """The station of a site. Raises NotFound."""
+    try:
+        return surroundings.find_station(site, seed_id)
+    except NotRecorded as error:
+        raise NotFound(str(error)) from error
+
+
 class SiteRecord:
     """Actions of a site: its stations' continuous record."""
 
@@ -135,6 +145,14 @@ class SiteRecord:
         """An image of one component of the continuous record, as events/{id}/spectrogram/ gives it."""
         given = image_settings(request, RecordImageQuery)
         return as_bytes(request, self.of_station(surroundings.spectrogram_of_station), **given)
+
+    @extend_schema(parameters=[StationQuery], responses=RecordedSpanSerializer(many=True))
+    @action(detail=True, pagination_class=None, filterset_class=None, query_parameters=names(StationQuery))
+    def recorded(self, request: Request, pk: str) -> Response:
+        """When a station recorded anything, oldest first; pauses of a minute or less are not told."""
+        station = found(self.get_object(), asked(request, StationQuery)["station"])  # type: ignore[attr-defined]
+        spans = [{"starttime": start, "endtime": end} for start, end in surroundings.recorded_spans(station)]
+        return Response(RecordedSpanSerializer(spans, many=True).data)
 
     def of_station(self, make: Any) -> Any:
         """`make` for the station of this site that the query names."""
