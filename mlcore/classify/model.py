@@ -46,11 +46,15 @@ class STFTClassifier(nn.Module):
         nn.init.normal_(self.logits.weight, std=0.01)  # so that an untrained network prefers no class
 
     def forward(self, x: Tensor, attributes: Tensor | None = None) -> Tensor:
+        return self.logits(self.features(x, attributes))  # type: ignore[no-any-return]  # no softmax: relevance starts here
+
+    def features(self, x: Tensor, attributes: Tensor | None = None) -> Tensor:
+        """What the last layer is given, where alike events lie close. → (batch, hidden + cells + a)"""
         parts = [member(x) for member in self.members]  # each (batch, hidden)
         parts += [cells(x) for cells in self.cells]
         if self.attributes is not None and attributes is not None:
             parts.append(self.attributes(attributes))
-        return self.logits(torch.cat(parts, dim=1))  # type: ignore[no-any-return]  # no softmax: relevance starts here
+        return torch.cat(parts, dim=1)
 
     @torch.no_grad()
     def fit_scale(self, inputs: Tensor) -> None:

@@ -6,7 +6,7 @@ python -m mlcore.classify.predict MODEL_DIR FILE...
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ class Predictions:
 
     logits: NDArray[np.float32]  # (n, classes)
     probabilities: NDArray[np.float64]  # (n, classes), rows sum to 1
+    features: NDArray[np.float32] | None = None  # (n, d), what the last layer was given; only on request
 
 
 class Classifier:
@@ -76,6 +77,21 @@ class Classifier:
                 part = windows[start : start + BATCH]
                 logits[start : start + BATCH] = self.model(self.inputs(part), self.attributes(part)).numpy()
         return Predictions(logits, softmax(logits))
+
+    def predict_with_features(self, windows: NDArray[np.floating]) -> Predictions:
+        """Classify at least one window (n, components, samples), and keep what the last layer was given of each.
+
+        The same forward pass as `predict`: only its end is taken in two steps.
+        """
+        network = cast(STFTClassifier, self.model)
+        logits, features = [], []
+        with torch.inference_mode():
+            for start in range(0, len(windows), BATCH):
+                part = windows[start : start + BATCH]
+                features.append(network.features(self.inputs(part), self.attributes(part)))
+                logits.append(network.logits(features[-1]))
+        said = torch.cat(logits).numpy()
+        return Predictions(said, softmax(said), torch.cat(features).numpy())
 
 
 def network_inputs(windows: NDArray[np.floating], recipe: Recipe) -> Tensor:

@@ -11,6 +11,7 @@ from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import Event, ModelVersion, Prediction
 from labelapp.catalogue.services import store_explanation, store_prediction
 from labelapp.learning.models import Run
+from labelapp.learning.pipeline.neighbours import Features, update
 from labelapp.learning.pipeline.recipes import load_classifier
 from labelapp.learning.pipeline.windows import EventReading, Reasons, events_in_chunks, read_event
 from labelapp.learning.tracking import Job
@@ -32,6 +33,7 @@ def classify(job: Job) -> None:
     if not pks:
         raise Invalid(f"{run.site} has no events to classify. Import a catalogue, or detect events.")
     work.classify(pks, 0.0, 1.0)
+    work.compare()
     if not work.predicted:
         raise Invalid(f"None of the {len(pks)} events can be used. The most common reason: {work.reasons.most_common}")
     job.progress("done", 1.0, {"verdict": work.verdict}, work.verdict)
@@ -57,6 +59,7 @@ class Classifying:
     predicted: int = 0
     explained: int = 0
     queued: Counter[str] = field(default_factory=Counter)
+    features: Features = field(default_factory=Features)
 
     def __post_init__(self) -> None:
         self.classifier: Classifier = load_classifier(self.model)
@@ -83,8 +86,14 @@ class Classifying:
             figures = {"classified": self.predicted, "explained": self.explained, "left out": left_out}
             self.job.progress("classifying", begin + (end - begin) * done / len(pks), {**figures, **self.queued})
 
+    def compare(self) -> None:
+        """Find which labelled events are most like those that were classified."""
+        self.job.check()
+        self.job.progress("finding similar events", self.job.run.progress)
+        self.job.log(f"similar events found for {update(self.model, self.features)} events")
+
     def _chunk(self, readings: list[EventReading]) -> None:
-        predictions = predict(self.classifier, self.model, readings)
+        predictions = predict(self.classifier, self.model, readings, self.features)
         judged = judgements(self.job.run.site, predictions)
         for reading, prediction in zip(readings, predictions, strict=True):
             self.job.check()
@@ -98,15 +107,19 @@ class Classifying:
         self.queued += Counter(fill_queue(site=self.job.run.site, predictions=predictions))
 
 
-def predict(classifier: Classifier, model: ModelVersion, readings: Sequence[EventReading]) -> list[Prediction]:
-    """Store what the model says of each event: the mean over its stations."""
+def predict(
+    classifier: Classifier, model: ModelVersion, readings: Sequence[EventReading], features: Features | None = None
+) -> list[Prediction]:
+    """Store what the model says of each event: the mean over its stations. `features` takes what lies behind it."""
     windows = [window.window.data for reading in readings for window in reading.windows.values()]
     if not windows:
         return []
-    probabilities = classifier.predict(np.stack(windows)).probabilities
+    said = classifier.predict_with_features(np.stack(windows))
     predictions, row = [], 0
     for reading in readings:
-        rows = probabilities[row : row + len(reading.windows)]
+        rows = said.probabilities[row : row + len(reading.windows)]
+        if features is not None and said.features is not None:
+            features.add(reading.event.pk, said.features[row : row + len(reading.windows)])
         row += len(rows)
         predictions.append(
             store_prediction(

@@ -41,6 +41,7 @@ def detect(job: Job) -> None:
         work.classify(events, job.run.progress, max(job.run.progress, done_s / total_s))
     if not scanning.windows:
         raise Invalid(f"Nothing in the recordings can be scanned. The most common reason: {scanning.most_common}")
+    work.compare()
     verdict = f"{scanning.new} new events in {scanning.windows} windows; {work.verdict}"
     job.progress("done", 1.0, {"verdict": verdict}, verdict)
 
