@@ -93,6 +93,11 @@ def policy_of(site: Site) -> ReviewPolicy:
     return ReviewPolicy.objects.filter(site=site).first() or ReviewPolicy(site=site)
 
 
+def site_of_batch(batch: str) -> Site | None:
+    """The site whose events a bulk relabel was about; None where there is no such."""
+    return Site.objects.filter(relabels__details__batch=batch).first()
+
+
 def history(event: Event) -> QuerySet[Relabel]:
     """Every decision on an event, oldest first."""
     return event.relabels.select_related("expert", "from_class", "to_class", "prediction__model").order_by("sequence")

@@ -28,6 +28,8 @@ from labelapp.api.serializers.catalogue import (
 from labelapp.api.serializers.requested import RequestedItemSerializer
 from labelapp.api.serializers.review import RelabelSerializer
 from labelapp.api.views.base import PAGER, Actions, Rows
+from labelapp.api.views.edits import NEEDED, BulkRelabels, EventEdits
+from labelapp.api.views.policies import EventGold, SitePolicy
 from labelapp.api.views.review import items
 from labelapp.api.views.surroundings import EventSurroundings, SiteRecord
 from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site, TrainingExample
@@ -40,7 +42,7 @@ from labelapp.review.selectors import history
 from labelapp.review.services import ask_for_review
 
 
-class SiteViewSet(SiteRecord, Rows):
+class SiteViewSet(SiteRecord, SitePolicy, Rows):
     """Watched slopes with their classes and stations."""
 
     queryset = Site.objects.prefetch_related("classes", "stations")
@@ -48,12 +50,12 @@ class SiteViewSet(SiteRecord, Rows):
     filterset_class = SiteFilters
 
 
-class EventViewSet(EventSurroundings, Rows):
+class EventViewSet(EventSurroundings, BulkRelabels, EventEdits, EventGold, Rows):
     """The event catalogue. Experts decide through review items."""
 
     queryset = Event.objects.all()
     filterset_class = EventFilters
-    needs = {"review": EXPERT}
+    needs = {"review": EXPERT, **NEEDED}
 
     def get_queryset(self) -> QuerySet[Event]:
         events = catalogue_events(merged=self.action != "list")
