@@ -19,6 +19,8 @@ ADMIN_RIGHTS = {
     ("catalogue", "explanation"): ("view",),
     ("review", "reviewitem"): ("view",),
     ("review", "relabel"): ("view",),
+    ("review", "reviewpolicy"): ("view", "add", "change"),
+    ("review", "goldevent"): ("view", "add", "change", "delete"),
     ("learning", "run"): ("view", "change"),
 }
 

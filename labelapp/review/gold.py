@@ -72,7 +72,7 @@ def _check(event: Event, expert: Any) -> ReviewItem:
             "site_id": event.site_id,
             "prediction": newest,
             "reason": Reason.GOLD,
-            "priority": worth.of_second_opinion(),
+            "priority": worth.of_second_opinion(_chance(event.pk, expert.pk)),  # as those of second opinions differ
             **facts,
         },
     )

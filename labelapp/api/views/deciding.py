@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from labelapp.api.serializers.decisions import DecidedSerializer, DecisionSerializer, UndoneSerializer, UndoSerializer
 from labelapp.api.serializers.review import counts_of
 from labelapp.api.views.base import Rows
-from labelapp.catalogue.models import EventClass
+from labelapp.catalogue.models import Event, EventClass
 from labelapp.review import services
 from labelapp.review.deciding import SAYABLE
 from labelapp.review.models import ReviewItem
@@ -63,8 +63,8 @@ class Deciding(Rows):
         )
 
 
-def class_of(item: ReviewItem, code: str) -> EventClass:
-    """The class of that code. Raises ValidationError, naming the classes of the item's site."""
+def class_of(item: ReviewItem | Event, code: str) -> EventClass:
+    """The class of that code. Raises ValidationError, naming the classes of the site of the item or event."""
     classes = {event_class.code: event_class for event_class in item.site.classes.all()}
     if code not in classes:
         raise ValidationError({"event_class": [f"{item.site} has no class {code!r}. Classes: {', '.join(classes)}."]})

@@ -8,6 +8,7 @@ READS = [
     "keymap/",
     "sites/",
     "sites/{site}/",
+    "sites/{site}/policy/",
     "events/",
     "events/{event}/",
     "events/{event}/panels/",
@@ -40,6 +41,7 @@ WRITES = {
     # The manager has decided nothing that could be taken back.
     "review-items/undo/": ("expert", {"site": "Test slope"}, {"expert": 200, "manager": 409}),
     "events/{event}/review/": ("expert", {}, 200),
+    "events/{event}/gold/": ("manager", {}, 201),
     "models/{model}/promote/": ("manager", {}, 200),
     "runs/": ("manager", {"site": "Test slope", "kind": "train"}, 201),
     "runs/{run}/cancel/": ("manager", {}, 200),
@@ -107,6 +109,16 @@ def test_writing_needs_the_role_of_the_address(client_of, role, ids, refused, ad
     assert answer.status_code == outcome(role, needed, status), answer.content
     if answer.status_code in {401, 403}:
         refused(answer, answer.status_code)
+
+
+def test_changing_how_a_site_is_reviewed_needs_a_manager(client_of, role, ids):
+    answer = client_of.patch(f"/api/v1/sites/{ids['site']}/policy/", {"blind": True}, format="json")
+    assert answer.status_code == outcome(role, "manager", 200), answer.content
+
+
+def test_taking_a_gold_check_away_needs_a_manager(client_of, role, ids):
+    answer = client_of.delete(f"/api/v1/events/{ids['event']}/gold/")
+    assert answer.status_code == outcome(role, "manager", 409), answer.content
 
 
 def test_who_lacks_the_role_is_told_which(as_viewer, site, refused):
