@@ -13,7 +13,7 @@ const LEFT_FOR_S = 600;
 
 export const filter = filterOf(location.search);
 export const lease = new Lease(Number(page.dataset.leaseS), (error) => trouble(
-    `You no longer hold this event: ${error.message} Your decision still counts if nobody else decides first.`));
+    `You no longer hold this event: ${error.message} Your decision still counts if nobody else decides first.`, { stays: true }));
 
 // What the page's parts call of each other; `review.js` fills it.
 const wired = {};

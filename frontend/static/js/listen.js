@@ -1,6 +1,7 @@
 /** Listens to a record: sped up until it can be heard, with the filter that is on, a cursor where it is. */
 import { h } from "./dom.js";
 import { bandWords, corners, see, seeing, SPEEDS } from "./seeing.js";
+import { comeIntoView } from "./timeline.js";
 import { fetchWaves, query } from "./waves.js";
 
 const AROUND_S = 10; // before and after the event, where no view says what is seen
@@ -45,11 +46,13 @@ export class Listen {
         this.stop();
         Object.assign(this, { item, station: station ?? item.event.station });
         this.element.hidden = false;
+        comeIntoView(this);
         this.status.textContent = "";
         this.drawBar();
     }
 
     hide() {
+        this.isShown = false;
         this.stop();
         this.element.hidden = true;
     }

@@ -31,6 +31,8 @@ function renew(part, fresh) {
     // A control with the focus waits: a swap would take the focus away under the finger.
     const isPressed = part.contains(document.activeElement) && document.activeElement.matches("button, input, a, summary");
     if (!fresh || isPressed || isPaused(part) || fresh.outerHTML === part.outerHTML) return;
+    // What the page waited for is there: other parts of it show it only when it is loaded anew.
+    if ("reload" in part.dataset && fresh.dataset.live === "off") location.reload();
     for (const open of part.querySelectorAll("details[id][open]")) fresh.querySelector(`#${open.id}`)?.setAttribute("open", "");
     swap(part, fresh);
 }

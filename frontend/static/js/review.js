@@ -14,7 +14,7 @@ import { followPointer, refresh } from "./over.js";
 import { cancelSpan, closeMore, drawBoxOn, leaveBox, openComment, saveSpan, setSpan, submitComment, turnConfidence, turnVerdict } from "./saying.js";
 import { ink, keepSize } from "./screen.js";
 import { forward, present, previous, undo } from "./sitting.js";
-import { now, page, part, say, state, trouble } from "./state.js";
+import { calm, now, page, part, say, state, trouble } from "./state.js";
 
 const keymap = new Keymap();
 const keyList = new KeyList(part("keys"), keymap, { classes: () => now.item?.classes ?? [], onChange: () => now.item && redraw() });
@@ -60,7 +60,8 @@ function bindings() {
     const able = STATES[state()] ?? {};
     const own = OWN_KEYS[state()]?.() ?? {};
     const byKey = ACTIONS.filter(({ id }) => id in able).map(({ id }) => [keymap.keys[id], able[id]]);
-    return { ...Object.fromEntries(byKey), ...own };
+    const all = [...byKey, ...Object.entries(own)];
+    return Object.fromEntries(all.map(([key, does]) => [key, () => { calm(); does(); }]));
 }
 
 function run(action) {

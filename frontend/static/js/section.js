@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { bandControls } from "./looks.js";
 import { bandWords, corners, presetsOf, see, seeing, SIDES_S } from "./seeing.js";
-import { Timeline } from "./timeline.js";
+import { comeIntoView, Timeline } from "./timeline.js";
 import { fetchWaves, peakOf, query } from "./waves.js";
 
 const COMPONENTS = ["Z", "N", "E"];
@@ -36,11 +36,13 @@ export class Section {
     async show(item, station = null) {
         Object.assign(this, { item, station: station ?? item.event.station, view: null });
         this.element.hidden = false;
+        comeIntoView(this);
         this.drawBar();
         await this.fetch();
     }
 
     hide() {
+        this.isShown = false;
         this.element.hidden = true;
     }
 

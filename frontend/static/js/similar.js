@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 import { chip, h, utc } from "./dom.js";
 import { corners } from "./seeing.js";
-import { colours } from "./timeline.js";
+import { colours, comeIntoView } from "./timeline.js";
 import { fetchWaves, query } from "./waves.js";
 
 const percent = (share) => `${Math.round(100 * share)} %`;
@@ -22,6 +22,7 @@ export class Similar {
         const turn = ++this.asked;
         this.item = item;
         this.element.hidden = false;
+        comeIntoView(this);
         this.element.dataset.state = "loading";
         this.element.replaceChildren(h("p", { role: "status", class: "around-status" }, "Looking for similar events …"));
         const found = await get(`/api/v1/events/${item.event.id}/neighbours/`).catch((error) => ({ error }));
@@ -52,6 +53,7 @@ export class Similar {
     }
 
     hide() {
+        this.isShown = false;
         this.element.hidden = true;
     }
 

@@ -30,9 +30,15 @@ export function setState(state) {
 
 export const state = () => page.dataset.state;
 
-/** Says what went wrong; "" takes it back. */
-export function trouble(text) {
+/** Says what went wrong; "" takes it back. What `stays` outlives the next key, until the event is left. */
+export function trouble(text, { stays = false } = {}) {
     part("trouble").textContent = text;
+    part("trouble").toggleAttribute("data-stays", stays && text !== "");
+}
+
+/** A new key takes back what went wrong with the last. */
+export function calm() {
+    if (!part("trouble").hasAttribute("data-stays")) trouble("");
 }
 
 /** Says what was done: nodes or texts. */

@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { bandControls, imageControls } from "./looks.js";
 import { bandWords, corners, GAINS, neighbour, nextImage, nextPreset, presetsOf, see, seeing, SIDES_S } from "./seeing.js";
-import { Timeline } from "./timeline.js";
+import { comeIntoView, Timeline } from "./timeline.js";
 import { fetchImage, fetchWaves, peakOf, query } from "./waves.js";
 
 const AFTER_ZOOM_MS = 120;
@@ -32,11 +32,13 @@ export class Surroundings {
     async show(item, station = null) {
         Object.assign(this, { item, station: station ?? item.event.station, view: null, detail: null });
         this.element.hidden = false;
+        comeIntoView(this);
         this.drawBar();
         await this.fetch();
     }
 
     hide() {
+        this.isShown = false;
         this.element.hidden = true;
     }
 

@@ -105,15 +105,19 @@ export function checks({ maps }, index, randomisation) {
     const { explanation, tensor } = maps[index];
     const { deletion } = explanation;
     return [
-        { name: "conserved", passed: account(explanation, mapSum(tensor)).holds, yes: "adds up to the logit", no: "does not add up: do not trust this map" },
-        { name: "deletion", passed: deletion ? deletion.area < deletion.random_area : null, yes: "deletion check", no: "no better than random cells" },
-        { name: "randomised", passed: randomisation ? randomisation.passed : null, yes: "depends on the weights", no: "hardly depends on the weights" },
-    ].map(({ name, passed, yes, no }) => ({ name, passed, words: passed === null ? `${yes}: not made` : passed ? yes : no }));
+        { name: "conservation", passed: account(explanation, mapSum(tensor)).holds, yes: "the map’s parts add up to the logit",
+            no: "does not add up: do not trust this map" },
+        { name: "deletion", passed: deletion ? deletion.area < deletion.random_area : null,
+            yes: "the network misses what the map calls relevant", no: "no better than cells at random" },
+        { name: "randomisation", passed: randomisation ? randomisation.passed : null,
+            yes: "maps of this model depend on its weights", no: "hardly depends on the weights" },
+    ].map(({ name, passed, yes, no }) => ({ name, passed, words: passed ? yes : no }));
 }
 
 /** A badge for each check; grey with a warning where one fails. */
 export function checkBadges(panel, index, randomisation) {
     return checks(panel, index, randomisation).filter(({ passed }) => passed !== null).map(({ name, passed, words }) =>
-        h("span", { class: passed ? "badge good" : "badge doubtful", "data-check": name, "data-passed": String(passed) },
-            h("span", { "aria-hidden": "true" }, passed ? "✓ " : "⚠ "), words));
+        h("span", { class: passed ? "badge good" : "badge doubtful", "data-check": name, "data-passed": String(passed), title: words },
+            h("span", { "aria-hidden": "true" }, passed ? "✓ " : "⚠ "), passed ? name : `${name}: ${words}`,
+            passed ? h("span", { class: "visually-hidden" }, `: ${words}`) : null));
 }
