@@ -9,8 +9,10 @@ from django.shortcuts import get_object_or_404, render
 
 from labelapp.catalogue.models import Event, Site
 from labelapp.catalogue.selectors import catalogue_events
+from labelapp.learning.selectors import run_explaining
 from labelapp.pages.around import item_like
 from labelapp.pages.filters import EventFilterForm
+from labelapp.pages.history import told
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import history
@@ -51,14 +53,15 @@ def events(request: HttpRequest, site_id: int) -> HttpResponse:
 
 @for_viewers
 def event(request: HttpRequest, event_id: int) -> HttpResponse:
-    known = Event.objects.select_related("site__active_model", "label", "catalogue_label", "station")
+    known = Event.objects.select_related("site__active_model", "label", "catalogue_label", "station", "merged_into")
     row = get_object_or_404(known, pk=event_id)
     return site_page(
         request,
         "event",
         row.site,
         event=row,
-        history=history(row).select_related("prediction__event_class"),
+        history=told(row, history(row).select_related("prediction__event_class")),
+        making=run_explaining(row),
         predictions=row.predictions.select_related("event_class", "model"),
         observations=row.observations.select_related("station"),
         item=row.review_items.filter(state=ReviewItem.State.OPEN).first(),
