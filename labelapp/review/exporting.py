@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from labelapp.catalogue.exporting import Line
 from labelapp.catalogue.models import Site
@@ -15,7 +15,10 @@ from labelapp.review.models import Relabel
 # CSV has the facts people ask for; only jsonl proves itself.
 COLUMNS = (
     "sequence", "decided_at", "event_id", "kind", "from_class", "to_class", "reason", "expert", "predicted_class",
-    "probability", "model", "prediction", "prediction_sha256", "model_sha256", "panels", "previous_hash", "hash",
+    "probability", "model", "prediction", "prediction_sha256", "model_sha256", "panels",
+    *(SAID := ("asked", "confidence", "comment", "verdict", "box", "seconds", "held_s", "withdraws", "blind", "about",
+               "between", "gold", "batch", "span", "into", "parts", "from_event")),
+    "previous_hash", "hash",
 )  # fmt: skip
 
 
@@ -60,6 +63,14 @@ def _cells(row: Relabel) -> list[object]:
         shown.get("prediction", {}).get("sha256", ""),
         shown.get("model", {}).get("sha256", ""),
         " ".join(f"{station}={sha256}" for station, sha256 in sorted(shown.get("panels", {}).items())),
+        *(_cell(row.details.get(name, "")) for name in SAID),
         row.previous_hash,
         row.hash,
     ]
+
+
+def _cell(value: Any) -> object:
+    """A detail: text and numbers as they are, lists and boxes as JSON."""
+    if isinstance(value, dict | list):
+        value = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return guarded(value) if isinstance(value, str) else value

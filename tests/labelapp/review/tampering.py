@@ -15,3 +15,9 @@ def unguarded():
     yield
     connection.check_constraints()
     triggers.install(connection)
+
+
+def execute(sql, *values):
+    """One statement, past every service."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)

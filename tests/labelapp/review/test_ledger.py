@@ -7,18 +7,13 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from labelapp.catalogue.models import Event, Prediction
 from labelapp.review import deciding, ledger, triggers
 from labelapp.review.models import Relabel, ReviewItem
-from tests.labelapp.review.tampering import unguarded
+from tests.labelapp.review.tampering import execute, unguarded
 
 
 @pytest.fixture
 def rows(ask, decide):
     """Three decisions: a correction, a confirmation, a correction."""
     return [decide(ask("quake"), "rockfall"), decide(ask("quake"), "quake"), decide(ask("noise"), "rockfall")]
-
-
-def execute(sql, *values):
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
 
 
 def blamed(site, **options):
