@@ -1,31 +1,54 @@
 """The queue, and the page on which an expert looks and decides."""
 
+from typing import Any
+from urllib.parse import urlencode
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from labelapp.api.filters import REASONS, QueueFilters
+from labelapp.catalogue.models import Site
+from labelapp.pages.filters import QueueFilterForm
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
-from labelapp.review.models import ReviewItem
-from labelapp.review.selectors import queue_counts, queue_items
+from labelapp.review.selectors import SHOWN, queue_counts, queue_items
 
 
 @for_viewers
 def queue(request: HttpRequest, site_id: int) -> HttpResponse:
+    """What waits for experts, or the part of it that the filters choose."""
     site = get_site(site_id)
-    reason = request.GET.get("reason", "")
-    if reason not in ReviewItem.Reason.values:
-        reason = ""
-    counts = queue_counts(site)
+    filters = QueueFilterForm(request.GET, site=site)
+    chosen = filters.given
+    counts, by_reason = queue_counts(site), {name: value for name, value in chosen.items() if name != "reason"}
+    part = queue_counts(site, QueueFilters(by_reason, site.review_items.all()).qs) if by_reason else counts
     return site_page(
         request,
         "queue",
         site,
-        page=page_of(request, queue_items(site, reason=reason or None)),
+        page=page_of(request, filters.apply(queue_items(site).filter(SHOWN))),
         counts=counts,
-        reasons=[(code, words, counts[code]) for code, words in ReviewItem.Reason.choices if counts[code]],
-        reason=reason,
+        part=part,
+        reasons=[(code, words, part[code]) for code, words in REASONS if counts[code] or chosen.get("reason") == code],
+        filters=filters,
+        chosen=chosen,
+        chosen_query=urlencode(chosen),
+        part_query=urlencode({"site": site.pk, **by_reason}),
+        saved=saved_filters(request, site, chosen),
         now=timezone.now(),
     )
+
+
+def saved_filters(request: HttpRequest, site: Site, chosen: dict[str, str]) -> list[dict[str, Any]]:
+    """The user's saved filters, with their addresses, and which of them is on the page."""
+    return [
+        {"pk": row.pk, "name": row.name, "query": urlencode(row.query), "is_chosen": as_text(row.query) == chosen}
+        for row in site.saved_filters.filter(user=request.user.pk)
+    ]
+
+
+def as_text(query: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items()}
 
 
 @for_viewers

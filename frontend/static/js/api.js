@@ -52,3 +52,8 @@ export function post(url, body = {}, { keepalive = false } = {}) {
 export function put(url, body) {
     return send("PUT", url, body);
 }
+
+/** Removes what is at the address. */
+export function remove(url) {
+    return send("DELETE", url, {});
+}
