@@ -14,6 +14,7 @@ from labelapp.pages.around import item_like
 from labelapp.pages.filters import EventFilterForm
 from labelapp.pages.history import told
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
+from labelapp.pages.times import times
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import history
 
@@ -45,10 +46,11 @@ def listed_events(site: Site) -> QuerySet[Event]:
 def events(request: HttpRequest, site_id: int) -> HttpResponse:
     site = get_site(site_id)
     filters = EventFilterForm(request.GET, site=site)
-    page = page_of(request, filters.apply(listed_events(site)))
+    chosen = filters.apply(listed_events(site))
+    page = page_of(request, chosen)
     classes = {event_class.code: event_class for event_class in site.classes.all()}
     rows = [{"event": event, "predicted": classes.get(event.predicted_class)} for event in page.object_list]
-    return site_page(request, "events", site, filters=filters, page=page, rows=rows)
+    return site_page(request, "events", site, filters=filters, page=page, rows=rows, times=times(chosen, site, filters))
 
 
 @for_viewers
