@@ -35,7 +35,8 @@ def rounds(site: Site, *, before_machine: bool = False) -> list[Round]:
     return [ratings for ratings in found.values() if len(ratings) > 1]
 
 
-FIELDS = ("sequence", "event_id", "expert_name", "kind", "to_code", "details", "prediction_id")
+# `site_id` too: a row without it is asked for again, one by one.
+FIELDS = ("sequence", "site_id", "event_id", "expert_name", "kind", "to_code", "details", "prediction_id")
 
 
 def _said(row: Relabel, rows: Mapping[int, Relabel], before_machine: bool) -> Round:
