@@ -17,6 +17,7 @@ urlpatterns = [
     path("sites/<int:site_id>/review/", pages.review, name="review"),
     path("sites/<int:site_id>/events/", pages.events, name="events"),
     path("sites/<int:site_id>/progress/", pages.progress, name="progress"),
+    path("sites/<int:site_id>/agreement/", pages.agreement, name="agreement"),
     path("sites/<int:site_id>/matrices/", pages.matrices, name="matrices"),
     path("sites/<int:site_id>/record/", pages.record, name="record"),
     path("events/<int:event_id>/", pages.event, name="event"),

@@ -8,7 +8,7 @@ from rest_framework.routers import SimpleRouter
 
 from labelapp.api.views.catalogue import EventViewSet, ExplanationViewSet, ModelViewSet, SiteViewSet
 from labelapp.api.views.exports import CatalogueCSV, LabelErrorsCSV, LabelErrorsJSON, RelabelsCSV, RelabelsJSONL
-from labelapp.api.views.figures import ComparisonCSV, ProgressCSV
+from labelapp.api.views.figures import AgreementCSV, ComparisonCSV, ProgressCSV
 from labelapp.api.views.keymap import KeymapView
 from labelapp.api.views.learning import RunViewSet
 from labelapp.api.views.review import RelabelViewSet, ReviewItemViewSet
@@ -36,6 +36,7 @@ version_1 = [
     path("relabels.csv", RelabelsCSV.as_view(), name="relabels-csv"),
     path("relabels.jsonl", RelabelsJSONL.as_view(), name="relabels-jsonl"),
     path("progress.csv", ProgressCSV.as_view(), name="progress-csv"),
+    path("agreement.csv", AgreementCSV.as_view(), name="agreement-csv"),
     path("comparison.csv", ComparisonCSV.as_view(), name="comparison-csv"),
     path("models/<int:id>/label-errors.csv", LabelErrorsCSV.as_view(), name="label-errors-csv"),
     path("models/<int:id>/label-errors.json", LabelErrorsJSON.as_view(), name="label-errors-json"),

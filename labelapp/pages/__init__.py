@@ -3,6 +3,7 @@
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, JsonResponse
 
+from labelapp.pages.agreement import agreement
 from labelapp.pages.catalogue import event, events, sites
 from labelapp.pages.learning import model, models, run, runs
 from labelapp.pages.matrices import matrices
@@ -11,6 +12,7 @@ from labelapp.pages.record import record
 from labelapp.pages.review import queue, review
 
 __all__ = [
+    "agreement",
     "event",
     "events",
     "healthz",

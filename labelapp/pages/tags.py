@@ -35,6 +35,12 @@ def score(value: Any) -> str:
 
 
 @register.filter
+def signed(value: Any) -> str:
+    """A figure from −1 to 1 with two digits, "–" where it is no number."""
+    return f"{value:.2f}".replace("-", "−") if isinstance(value, int | float) else "–"
+
+
+@register.filter
 def change(value: float | None) -> str:
     """By how much a score changed: +0.012, −0.300, ±0."""
     if value is None:

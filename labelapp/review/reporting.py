@@ -1,4 +1,4 @@
-"""What people take away from the progress page and from a comparison: CSV, line by line."""
+"""What people take away from the pages of progress, agreement and comparison: CSV, line by line."""
 
 import csv
 from collections import defaultdict
@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from labelapp.catalogue.exporting import Line
 from labelapp.catalogue.models import Event, Site
 from labelapp.catalogue.text import guarded
-from labelapp.review import progress
+from labelapp.review import agreement, progress, ratings
+from labelapp.review.agreement import Estimate
 from labelapp.review.comparing import Opinion, pairs
 from labelapp.review.ledger import iso
 from labelapp.review.progress import ANSWERS, Decision
 
 PROGRESS = ("day", "expert", "decisions", *(kind.value for kind in ANSWERS), "withdrawn", "median_s")
+AGREEMENT = ("figure", "of", "value", "low", "high", "n")
 COMPARISON = ("event_id", "starttime", "before", "after")
 CHUNK = 2_000
 
@@ -42,3 +44,26 @@ def comparison_csv(opinions: list[Opinion]) -> Iterator[str]:
         for pair in chunk:
             event, said = events[pair.event], pair[1 : len(opinions) + 1]
             yield str(writer.writerow([guarded(event.event_id), iso(event.starttime), *(code or "" for code in said)]))
+
+
+def agreement_csv(site: Site, *, before_machine: bool = False) -> Iterator[str]:
+    """One line a figure with its 95 % interval and the events it rests on; empty where it cannot be computed."""
+    writer = csv.writer(Line())
+    yield str(writer.writerow(AGREEMENT))
+    for figure, of, found in _agreement(site, before_machine):
+        numbers = ["" if each is None else f"{each:.6f}" for each in found[:3]]
+        yield str(writer.writerow([figure, guarded(of), *numbers, found.n]))
+
+
+def _agreement(site: Site, before_machine: bool) -> Iterator[tuple[str, str, Estimate]]:
+    found = ratings.rounds(site, before_machine=before_machine)
+    yield "fleiss_kappa", "all experts", agreement.fleiss_kappa(ratings.counted(found))
+    for (one, other), kappa in ratings.kappas(found).items():
+        yield "cohen_kappa", f"{one}, {other}", kappa
+    for code, row in agreement.class_agreement(ratings.counted(found)).items():
+        yield "specific_agreement", code, row.specific
+        yield "class_kappa", code, row.kappa
+    for expert, moved in agreement.movement_by_expert(ratings.moved(site)).items():
+        yield "moved_by_the_machine", expert, moved.changed
+    for expert, right in agreement.accuracy_by_expert(ratings.gold(site)).items():
+        yield "right_on_gold", expert, right.right

@@ -1,4 +1,4 @@
-"""What the progress page and the comparison of two opinions count, as files."""
+"""What the pages of progress, agreement and comparison count, as files."""
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -11,7 +11,7 @@ from labelapp.api.views.exports import SITE, as_file, asked_site
 from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import Site
 from labelapp.review.comparing import IMPORTED, JUDGING, NOW, UNSEEN, Opinion, opinion
-from labelapp.review.reporting import comparison_csv, progress_csv
+from labelapp.review.reporting import agreement_csv, comparison_csv, progress_csv
 
 DEFAULTS = {"before": IMPORTED, "after": NOW, "against": ""}
 WHAT = "“imported”, “now”, a time (the catalogue then, UTC), or “model-3”"
@@ -27,6 +27,27 @@ class ProgressCSV(StrictParameters):
         """One line a day (UTC) and expert. Decisions that were taken back count in `withdrawn` alone."""
         site = asked_site(request)
         return as_file(progress_csv(site), site, "progress.csv")
+
+
+class AgreementCSV(StrictParameters):
+    """How far experts agree, how the machine moves them, and how often they are right on gold checks."""
+
+    query_parameters = ("site", "before_machine")
+
+    @extend_schema(
+        operation_id="agreement_csv",
+        parameters=[
+            SITE,
+            OpenApiParameter("before_machine", bool, description="Agreement before the machine’s opinion was shown."),
+        ],
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """One line a figure, with its 95 % interval and the number of events."""
+        site, asked = asked_site(request), request.query_params.get("before_machine", "false")
+        if asked not in ("true", "false"):
+            raise ValidationError({"before_machine": [f"{asked[:40]!r} is not one of: true, false."]})
+        return as_file(agreement_csv(site, before_machine=asked == "true"), site, "agreement.csv")
 
 
 class ComparisonCSV(StrictParameters):

@@ -23,6 +23,7 @@ ADDRESSES = {
     "relabels.csv": "relabels-csv",
     "relabels.jsonl": "relabels-jsonl",
     "progress.csv": "progress-csv",
+    "agreement.csv": "agreement-csv",
     "comparison.csv": "comparison-csv",
     "keymap": "keymap",
     "token": "token",

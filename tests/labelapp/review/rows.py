@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 MORNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
-def write(event, expert, kind, after=None, *, at=MORNING, item=None, reason="", **details):
+def write(event, expert, kind, after=None, *, at=MORNING, item=None, reason="", prediction=None, **details):
     """A row about `event`; sets its label where the kind does. `after` is an EventClass or None."""
     from labelapp.catalogue.models import Event
     from labelapp.review.models import Relabel
@@ -16,7 +16,7 @@ def write(event, expert, kind, after=None, *, at=MORNING, item=None, reason="", 
         site=event.site, site_name=event.site.name, sequence=sequence, event=event, event_name=event.event_id,
         item=item, expert=expert, expert_name=expert.get_username(), kind=kind, from_class=event.label,
         to_class=after, from_code=event.label.code if event.label else "", to_code=after.code if after else "",
-        reason=reason, details=details, decided_at=at, hash=f"{event.site_id}-{sequence}",
+        reason=reason, details=details, prediction=prediction, decided_at=at, hash=f"{event.site_id}-{sequence}",
     )  # fmt: skip
     if kind in Relabel.SETS_LABEL:
         Event.objects.filter(pk=event.pk).update(label=after)
