@@ -31,8 +31,10 @@ class Moment(serializers.Field):
     """A time in ISO 8601; without an offset it is UTC."""
 
     def to_internal_value(self, data: Any) -> datetime:
-        text = str(data)[:40]
+        text = str(data)[:41]
         try:
+            if len(text) > 40:
+                raise ValueError
             return as_utc(datetime.fromisoformat(text))
         except (ValueError, OverflowError) as error:
             raise serializers.ValidationError(

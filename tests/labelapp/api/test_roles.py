@@ -13,6 +13,8 @@ READS = [
     "events/{event}/",
     "events/{event}/panels/",
     "events/{event}/relabels/",
+    "events/{event}/neighbours/",
+    "sites/{site}/recorded/?station=XX.AAA.00",
     "explanations/{explanation}/panel/",
     "explanations/{explanation}/waveform-and-stft/",
     "relabels/",
@@ -29,6 +31,14 @@ READS = [
     "catalogue.csv?site={site}",
     "relabels.csv?site={site}",
     "relabels.jsonl?site={site}",
+]
+SPAN = "station=XX.AAA.00&starttime=2026-03-01T06:00:00Z&endtime=2026-03-01T06:01:00Z"
+# The site of these tests recorded nothing: whoever may read is told so.
+NOT_RECORDED = [
+    "events/{event}/context/",
+    "events/{event}/spectrogram/",
+    f"sites/{{site}}/record/?{SPAN}",
+    f"sites/{{site}}/record-spectrogram/?{SPAN}",
 ]
 # address → (role it needs, body, status that whoever has the role gets)
 WRITES = {
@@ -101,6 +111,12 @@ def test_reading_needs_the_role_of_a_viewer(client_of, role, ids):
         assert answer.status_code == outcome(role, "viewer", 200), (address, answer.content)
 
 
+def test_reading_records_needs_the_role_of_a_viewer(client_of, role, ids):
+    for address in NOT_RECORDED:
+        answer = client_of.get(f"/api/v1/{address.format(**ids)}")
+        assert answer.status_code == outcome(role, "viewer", 404), (address, answer.content)
+
+
 @pytest.mark.parametrize("address", WRITES)
 def test_writing_needs_the_role_of_the_address(client_of, role, ids, refused, address):
     needed, body, status = WRITES[address]
@@ -142,5 +158,5 @@ def test_every_address_stands_in_a_table_above():
 
     api = next(p for p in get_resolver().url_patterns if str(p.pattern) == "api/")
     version_1 = next(p for p in api.url_patterns if str(p.pattern) == "v1/")
-    stated = {re.sub(r"\{\w+\}", "{}", address.split("?")[0]) for address in [*READS, *WRITES]}
+    stated = {re.sub(r"\{\w+\}", "{}", address.split("?")[0]) for address in [*READS, *NOT_RECORDED, *WRITES]}
     assert {plain(p.pattern) for p in version_1.url_patterns} - stated == {"token/"}

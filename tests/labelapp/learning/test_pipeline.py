@@ -7,8 +7,8 @@ import pytest
 
 from labelapp.catalogue.models import Event, Explanation, ModelVersion, Prediction, Site
 from labelapp.learning.pipeline.ingesting import ingest
-from labelapp.learning.pipeline.training import LEAST_SHARED_EVENTS, promote_on_evidence
 from labelapp.learning.pipeline.records import read_span
+from labelapp.learning.pipeline.training import LEAST_SHARED_EVENTS, promote_on_evidence
 from labelapp.learning.services import start_run
 from mlcore.errors import UnreadableRecording
 from mlcore.waveform import write_mseed
