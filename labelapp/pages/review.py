@@ -10,6 +10,7 @@ from django.utils import timezone
 from labelapp.api.filters import REASONS, QueueFilters
 from labelapp.catalogue.models import Site
 from labelapp.pages.filters import QueueFilterForm
+from labelapp.pages.modules import modules_of
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 from labelapp.review.selectors import SHOWN, queue_counts, queue_items
 
@@ -56,4 +57,5 @@ def review(request: HttpRequest, site_id: int) -> HttpResponse:
     """The shell only: the page's modules ask the API for an item (?item=12 for that one) and draw it."""
     item = request.GET.get("item", "")
     item_id = item if item.isdecimal() and len(item) < 19 else ""
-    return site_page(request, "review", get_site(site_id), lease_s=settings.LEASE_S, item_id=item_id)
+    modules = modules_of("review.js")
+    return site_page(request, "review", get_site(site_id), lease_s=settings.LEASE_S, item_id=item_id, modules=modules)

@@ -71,6 +71,6 @@ def test_a_zoom_into_frequencies_goes_on_to_the_next_event(prepared):
 
 def test_a_change_of_colours_is_seen_on_the_next_event_too(prepared):
     page, _ = prepared
-    page.keyboard.press("d")
+    page.keyboard.press("b")
     confirm(page, 1)
     until(page, "document.getElementById('plot').layout.coloraxis3.showscale === true")

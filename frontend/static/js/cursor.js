@@ -11,11 +11,12 @@ export function frameOf(drawn, panel) {
     const axis = (name) => drawn[name];
     const columns = KINDS.map((kind, i) => [kind, axis(i ? `xaxis${i + 1}` : "xaxis")]).filter(([, found]) => found)
         .map(([kind, { _offset: left, _length: width }]) => ({ kind, left, width }));
-    const rows = componentRows(panel).map((component, row) => {
+    const rows = componentRows(panel).flatMap((component, row) => {
+        if (!component.recorded) return [];
         const [waveform, stft] = [0, 1].map((column) => axis(row + column ? `yaxis${row * 3 + column + 1}` : "yaxis"));
-        return { ...component, top: waveform._offset, height: waveform._length, ranges: { amplitude: waveform.range, frequency: stft.range } };
+        return [{ ...component, top: waveform._offset, height: waveform._length, ranges: { amplitude: waveform.range, frequency: stft.range } }];
     });
-    return { time: axis("xaxis").range, columns, rows: rows.filter(({ recorded }) => recorded) };
+    return { time: axis("xaxis").range, columns, rows };
 }
 
 const inside = (value, start, length) => value >= start && value <= start + length;

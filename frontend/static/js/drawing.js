@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { className, eventHead } from "./header.js";
 import { followZoom, refreshNow } from "./over.js";
 import { outside } from "./plots.js";
-import { draw, fetchPanel, ink, showsAllHeights } from "./screen.js";
+import { draw, fetchFirst, ink, showsAllHeights } from "./screen.js";
 import { now, part } from "./state.js";
 import { checkBadges, checkLines, mapName, mapWords } from "./words.js";
 
@@ -37,8 +37,9 @@ function looks(item, station, map) {
 /** Draws the first panel of an item out of sight. */
 export async function drawAhead(item) {
     const station = firstStation(item);
-    const panel = item.panels.length ? await fetchPanel(item.panels[station].url).catch(() => null) : null;
+    const panel = item.panels.length ? await fetchFirst(item.panels[station].url).catch(() => null) : null;
     if (!panel) return;
+    if (now.sameScale) await panel.complete();
     await ahead.prepare(keyOf(item, station, 0), (element) => draw(element, panel, 0, looks(item, station, panel.maps[0])));
 }
 
@@ -85,7 +86,7 @@ function follow(element) {
 }
 
 function drawNothing() {
-    window.Plotly.purge(part("plot"));
+    window.Plotly?.purge(part("plot"));
     part("plot").replaceChildren(h("p", { class: "empty muted" }, "No panel is stored for this event: the model could not look at it. ",
         "Why is said above; decide from the surroundings, or put it off."));
     for (const id of ["words", "maps", "account"]) part(id).replaceChildren();

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { drawAhead, drawFrame, drawMore, drawPanel, firstStation, progress, stationName } from "./drawing.js";
 import { asking, filterOf, queryOf } from "./filter.js";
 import { Lease } from "./lease.js";
-import { fetchPanel } from "./screen.js";
+import { fetchFirst } from "./screen.js";
 import { ITEMS, nothingMore, now, page, part, say, setState, site, state, trouble, watch } from "./state.js";
 
 const READY_AHEAD = 3;
@@ -58,14 +58,18 @@ export async function look(item) {
 
 export async function showStation(station) {
     now.station = station;
-    now.panel = now.panels.length ? await fetchPanel(now.panels[station].url) : null;
+    now.panel = now.panels.length ? await fetchFirst(now.panels[station].url) : null;
     now.map = Math.min(now.map, Math.max(0, (now.panel?.maps.length ?? 0) - 1));
     await redraw();
     wired.around.look(now.item, stationName());
+    now.panel?.complete().catch((error) => trouble(error.message));
 }
 
 /** Draws everything anew that depends on the event, the station, the map, or the colours. */
 export async function redraw() {
+    const { panel } = now;
+    if (panel && (now.map > 0 || now.sameScale)) await panel.complete();
+    if (panel !== now.panel) return; // another event came meanwhile
     drawFrame(wired.keymap.words, wired.does);
     await drawPanel(wired.keymap.words, wired.does);
     wired.after?.();
@@ -88,8 +92,9 @@ async function prefetch() {
     const likely = waiting.results.filter((row) => row.id !== now.item?.id && row.holder === null && !isPutOff(row)).slice(0, READY_AHEAD);
     const items = await Promise.all(likely.map(({ url }) => get(url).catch(() => null)));
     const known = items.filter((item) => item !== null);
-    known.forEach(({ panels }) => panels.forEach(({ url }) => fetchPanel(url).catch(() => {})));
     if (known.length) await drawAhead(known[0]);
+    const panels = known.flatMap((item) => item.panels.map(({ url }) => fetchFirst(url)));
+    for (const panel of panels) await panel.then((found) => found.complete()).catch(() => {});
 }
 
 const isPutOff = ({ postponed_until: until }) => until !== null && Date.parse(until) > Date.now();

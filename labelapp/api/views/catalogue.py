@@ -36,10 +36,14 @@ from labelapp.catalogue.models import Event, Explanation, ModelVersion, Predicti
 from labelapp.catalogue.panels import without_relevance
 from labelapp.catalogue.roles import EXPERT
 from labelapp.catalogue.selectors import catalogue_events, examples, latest_panels, latest_prediction, panel_bytes
+from labelapp.catalogue.served_panels import first_part, other_maps
 from labelapp.catalogue.services import promote_model
 from labelapp.learning.services import explain_event
 from labelapp.review.selectors import history
 from labelapp.review.services import ask_for_review
+
+# Parts of a panel, as the review page fetches them.
+PANEL_PARTS: dict[str, Callable[[bytes], bytes]] = {"first": first_part, "other-maps": other_maps}
 
 
 class SiteViewSet(SiteRecord, SitePolicy, Rows):
@@ -107,13 +111,22 @@ class ExplanationViewSet(Actions):
     queryset = Explanation.objects.all()
     serializer_class = PanelSerializer
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 304: None})
-    @action(detail=True)
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("part", enum=list(PANEL_PARTS), description="A part, in byte planes, smaller on its way.")
+        ],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 304: None},
+    )
+    @action(detail=True, query_parameters=("part",))
     @method_decorator(gzip_page)
     def panel(self, request: Request, pk: str) -> HttpResponseBase:
         """A safetensors file: waveform, STFT and relevance as the worker stored them. It never changes."""
-        explanation = self.get_object()
-        return for_ever(request, explanation.sha256, lambda: panel_bytes(explanation))
+        explanation, part = self.get_object(), request.query_params.get("part", "")
+        if part and part not in PANEL_PARTS:
+            raise ValidationError({"part": [f"{part[:40]!r} is no part. Choose one of: {', '.join(PANEL_PARTS)}."]})
+        cut = PANEL_PARTS.get(part, bytes)
+        etag = f"{explanation.sha256}-{part}" if part else explanation.sha256
+        return for_ever(request, etag, lambda: cut(panel_bytes(explanation)))
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 304: None})
     @action(detail=True, url_path="waveform-and-stft", url_name="waveform-and-stft")
