@@ -20,9 +20,12 @@ OPENLY = (Reason.REQUEST, Reason.ADJUDICATION)
 
 def is_blind(item: ReviewItem, user: Any, policy: ReviewPolicy) -> bool:
     """Whether the user must decide on the item before they see what the machine says."""
-    if not policy.blind or item.state != ReviewItem.State.OPEN or item.reason in OPENLY:
-        return False
-    return blind_row(item, user) is None
+    return is_asked_blindly(item, policy) and blind_row(item, user) is None
+
+
+def is_asked_blindly(item: ReviewItem, policy: ReviewPolicy | None) -> bool:
+    """Whether whoever is given the item must decide before they see what the machine says."""
+    return bool(policy and policy.blind and item.state == ReviewItem.State.OPEN and item.reason not in OPENLY)
 
 
 def blind_row(item: ReviewItem, user: Any) -> Relabel | None:

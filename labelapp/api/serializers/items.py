@@ -14,18 +14,20 @@ from labelapp.api.serializers.catalogue import (
     SiteBriefSerializer,
 )
 from labelapp.api.serializers.fields import Address, Code
-from labelapp.api.serializers.review import CountsSerializer, LeasedSerializer, RelabelSerializer, counts_of
+from labelapp.api.serializers.review import (
+    MACHINE,
+    QUESTION,
+    CountsSerializer,
+    LeasedSerializer,
+    RelabelSerializer,
+    counts_of,
+)
 from labelapp.catalogue.models import Event
 from labelapp.catalogue.selectors import latest_panels
 from labelapp.review.models import Relabel, ReviewItem, ReviewPolicy
 from labelapp.review.opinions import blind_row, is_blind, is_independent
 from labelapp.review.selectors import history, policy_of
 
-# The reason of an item that may not be told: it would say what the machine, or another expert, thinks.
-QUESTION = "question"
-# What an item says of the machine's opinion, and what it says instead to whoever must decide before they know it.
-MACHINE = {"judged": None, "judged_probability": None, "basis": "", "suspicion": None, "standing": "", "priority": 0.0}
-MACHINE |= {"out_of_fold": None, "prediction": None}
 # Of earlier decisions they learn these details.
 HARMLESS = ("confidence", "comment", "seconds", "withdraws", "span", "into", "parts", "from_event")
 
@@ -141,8 +143,9 @@ class ItemSerializer(LeasedSerializer):
         if said["independent"]:
             said["event"] |= {"label": None, "catalogue_label": None, "history": []}
         if self.is_blind:
-            said |= MACHINE
-            said["event"] |= {"history": [_without_machine(row) for row in said["event"]["history"]]}
+            said |= {**MACHINE, "out_of_fold": None, "prediction": None}
+            earlier = [row for row in said["event"]["history"] if row["kind"] != Relabel.Kind.BLIND]
+            said["event"] |= {"history": [_without_machine(row) for row in earlier]}
             if item.event.origin == Event.Origin.DETECTION:
                 said["event"]["description"] = ""  # it says what the detector took it for
         return said

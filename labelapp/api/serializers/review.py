@@ -7,7 +7,13 @@ from rest_framework import serializers
 
 from labelapp.api.serializers.fields import Address, Code, SeedId
 from labelapp.review.models import Relabel, ReviewItem
+from labelapp.review.opinions import is_asked_blindly, is_independent
 from labelapp.review.selectors import queue_counts
+
+# The reason of an item that may not be told: it would say what the machine, or another expert, thinks.
+QUESTION = "question"
+# What an item says of the machine's opinion, and what it says instead to whoever must decide before they know it.
+MACHINE = {"judged": None, "judged_probability": None, "basis": "", "suspicion": None, "standing": "", "priority": 0.0}
 
 
 class RelabelSerializer(serializers.ModelSerializer):
@@ -82,7 +88,7 @@ class LeasedSerializer(serializers.ModelSerializer):
 
 
 class ItemRowSerializer(LeasedSerializer):
-    """An item of the list."""
+    """An item of the list, without what its answer must not depend on."""
 
     event_id = serializers.CharField(source="event.event_id")
     starttime = serializers.DateTimeField(source="event.starttime")
@@ -91,6 +97,7 @@ class ItemRowSerializer(LeasedSerializer):
     catalogue_label = Code(source="event.catalogue_label")
     predicted = Code(source="prediction.event_class", default=None)
     probability = serializers.FloatField(source="prediction.probability", allow_null=True, default=None)
+    reason = serializers.CharField(help_text="Why it is in the queue; `question` where that may not be told.")
     judged = Code(source="judged_class")
     standing = serializers.CharField(help_text="Why it stands where it stands, in one phrase.")
 
@@ -122,6 +129,14 @@ class ItemRowSerializer(LeasedSerializer):
             "created_at",
             "closed_at",
         ]
+
+    def to_representation(self, item: ReviewItem) -> dict[str, Any]:
+        said = super().to_representation(item)
+        if is_independent(item):
+            said |= dict.fromkeys(["label", "catalogue_label"])
+        if is_asked_blindly(item, getattr(item.site, "review_policy", None)):
+            said |= {**MACHINE, "reason": QUESTION, "predicted": None, "probability": None}
+        return said
 
 
 class LeaseSerializer(serializers.Serializer):

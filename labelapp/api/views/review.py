@@ -33,7 +33,7 @@ from labelapp.review.selectors import SHOWN, queue_items
 
 def items() -> QuerySet[ReviewItem]:
     """Items of every state, with all that is shown of them."""
-    return queue_items(state=None).select_related("prediction__model", "about", "against")
+    return queue_items(state=None).select_related("site__review_policy", "prediction__model", "about", "against")
 
 
 class RelabelViewSet(Rows):
