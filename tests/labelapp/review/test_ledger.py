@@ -73,7 +73,7 @@ def test_postgresql_refuses_to_truncate_the_ledger_and_a_session_that_plays_a_re
         pytest.skip("SQLite has neither TRUNCATE nor replicas.")
     execute("SET CONSTRAINTS ALL IMMEDIATE")
     with pytest.raises(IntegrityError, match="never changed or removed"), transaction.atomic():
-        execute("TRUNCATE review_relabel")
+        execute("TRUNCATE review_relabel CASCADE")
     execute("SET LOCAL session_replication_role = replica")
     with pytest.raises(IntegrityError, match="never changed or removed"), transaction.atomic():
         execute("UPDATE review_relabel SET reason = 'x'")
