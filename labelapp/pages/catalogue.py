@@ -7,8 +7,10 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from labelapp.catalogue import roles
 from labelapp.catalogue.models import Event, Site
 from labelapp.catalogue.selectors import catalogue_events
+from labelapp.learning.models import Run
 from labelapp.learning.selectors import run_explaining
 from labelapp.pages.around import item_like
 from labelapp.pages.filters import EventFilterForm
@@ -17,22 +19,34 @@ from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 from labelapp.pages.times import times
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import history
+from labelapp.review.standing import LABELLING, standing
 
 
-def count(rows: QuerySet[Any]) -> Coalesce:
+def count(rows: QuerySet[Any], what: str = "pk") -> Coalesce:
     """How many of `rows` belong to the outer site, as a subquery: joined counts would multiply."""
     own = rows.filter(site=OuterRef("pk")).order_by().values("site")
-    return Coalesce(Subquery(own.annotate(n=Count("pk")).values("n")), 0)
+    return Coalesce(Subquery(own.annotate(n=Count(what, distinct=True)).values("n")), 0)
 
 
 @for_viewers
 def sites(request: HttpRequest) -> HttpResponse:
+    labelling = standing(Relabel.objects.filter(kind__in=LABELLING, event__merged_into=None))
     rows = Site.objects.select_related("active_model").annotate(
         events_count=count(Event.objects.current()),
         waiting_count=count(ReviewItem.objects.filter(state=ReviewItem.State.OPEN)),
         decision_count=count(Relabel.objects.all()),
+        reviewed_count=count(labelling, "event"),
+        labelled_count=count(Event.objects.current().filter(label__isnull=False)),
     )
-    return render(request, "sites.html", {"sites": rows, "page_name": "sites"})
+    live = Run.objects.filter(state__in=[Run.State.QUEUED, Run.State.RUNNING]).defer("log")
+    # Of a site with several the one that is worked on, for longest: it comes last.
+    running = {run.site_id: run for run in live.order_by("state", "-pk")}
+    cards = [
+        {"site": site, "run": running.get(site.pk), "share": site.reviewed_count / (site.events_count or 1)}
+        for site in rows
+    ]
+    may = {"is_expert": roles.is_expert(request.user), "is_manager": roles.is_manager(request.user)}
+    return render(request, "sites.html", {"cards": cards, "page_name": "sites", **may})
 
 
 def listed_events(site: Site) -> QuerySet[Event]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from labelapp.catalogue import roles
 from labelapp.catalogue.models import EventClass, Site
 from labelapp.pages.drawing import Columns, Part, Series, stacked
 from labelapp.pages.site import for_viewers, get_site, site_page
@@ -50,7 +51,7 @@ def progress(request: HttpRequest, site_id: int) -> HttpResponse:
         days=_chart(days),
         earlier_days=bool(days) and days[-1][0] - days[0][0] >= timedelta(days=DAYS),
         changes=_matrix(made, site),
-        questions=_questions(made, counts),
+        questions=_questions(made, counts, tells_gold=roles.is_manager(request.user)),
         reasons=figures.common_reasons(made),
         sittings=[_sitting_row(sitting) for sitting in reversed(found[-SITTINGS:])],
         last_sittings=figures.LAST_SITTINGS,
@@ -107,12 +108,17 @@ def _row(code: str, event_class: EventClass | None, classes: list[EventClass], c
     }
 
 
-def _questions(made: list[Decision], counts: dict[str, int]) -> list[dict[str, Any]]:
-    """For each reason why an event is asked about: decisions, how often the label changed, how many are left."""
+def _questions(made: list[Decision], counts: dict[str, int], *, tells_gold: bool) -> list[dict[str, Any]]:
+    """For each reason why an event is asked about: decisions, how often the label changed, how many are left.
+
+    Gold checks are told to managers alone: an expert who sees their number grow knows what was one.
+    """
     found = figures.by_question(made)
     words = {**dict(ReviewItem.Reason.choices), "": "relabelled on the catalogue list"}
     every = sum(number for number, _ in found.values()) or 1
     rows = []
+    if not tells_gold:
+        del words[ReviewItem.Reason.GOLD.value]
     for code, text in words.items():
         number, changed = found.get(code, (0, 0))
         left = counts.get(code, 0) if code else 0

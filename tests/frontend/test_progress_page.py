@@ -113,3 +113,12 @@ class TestGeometry:
         assert [radius**2 * 4 for radius in radii] == pytest.approx([4, 1, 0, 2], abs=1e-3)
         assert sectors[0].x > 0
         assert sectors[0].y < 0, "the first sector begins at the top and goes clockwise"
+
+
+def test_only_managers_are_told_of_gold_checks(client, manager, show, site, events, classes, expert):
+    write(events[0], expert, "opinion", classes["quake"], asked="gold")
+    write(events[1], expert, "confirm", classes["rockfall"], asked="doubt")
+    assert [row["words"] for row in show().context["questions"]] == ["the model doubts itself"]
+    client.force_login(manager)
+    told = client.get(reverse("progress", args=[site.pk])).context["questions"]
+    assert [row["words"] for row in told] == ["the model doubts itself", "gold check"]
