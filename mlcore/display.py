@@ -137,7 +137,7 @@ def spectrogram(
     frequencies, times, power = signal.spectrogram(
         values, rate_hz, window="hann", nperseg=length, noverlap=length - step, detrend="constant"
     )
-    recorded = np.lib.stride_tricks.sliding_window_view(mask, length)[::step].all(axis=-1)[: len(times)]
+    recorded = np.asarray(np.lib.stride_tricks.sliding_window_view(mask, length)[::step].all(axis=-1))[: len(times)]
     power = np.where(recorded, power, np.nan)
     if max_hz is not None:
         kept = max(2, int(np.searchsorted(frequencies, max_hz, side="right")))

@@ -70,9 +70,9 @@ def spectrogram_of_event(
     if chosen is None:
         raise NotRecorded(f"There is no station {station or 'of this event'} at {event.site}.")
     span = event_span(event, before_s, after_s)[:2]
-    settings = {"window_s": window_s, "overlap": overlap, "max_hz": max_hz}
+    band = Band(*corners)
     with _in_our_words():
-        return image_of(chosen, component, span, Band(*corners), **settings)
+        return image_of(chosen, component, span, band, window_s=window_s, overlap=overlap, max_hz=max_hz)
 
 
 def find_station(site: Site, seed_id: str) -> Station:
@@ -118,9 +118,9 @@ def spectrogram_of_station(
     """An image of one component of the continuous record. Raises NotRecorded where there is nothing."""
     from labelapp.learning.pipeline.surroundings import Band, image_of
 
-    settings = {"window_s": window_s, "overlap": overlap, "max_hz": max_hz}
+    span, band = (starttime, endtime), Band(*corners)
     with _in_our_words():
-        return image_of(station, component, (starttime, endtime), Band(*corners), **settings)
+        return image_of(station, component, span, band, window_s=window_s, overlap=overlap, max_hz=max_hz)
 
 
 def similar_events(event: Event) -> tuple[Prediction | None, list[tuple[Event, float]]]:

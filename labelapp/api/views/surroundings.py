@@ -109,7 +109,8 @@ def image_settings(request: Request, query: type[Serializer]) -> dict[str, Any]:
 def newest_panels(events: list[int]) -> dict[int, str]:
     """Of each event the address of its newest stored panel."""
     rows = Explanation.objects.filter(prediction__event__in=events).order_by("created_at", "pk")
-    return {event: f"/api/v1/explanations/{pk}/panel/" for event, pk in rows.values_list("prediction__event", "pk")}
+    pairs = rows.values_list("prediction__event_id", "pk")
+    return {event: f"/api/v1/explanations/{pk}/panel/" for event, pk in pairs}
 
 
 def found(site: Site, seed_id: str) -> Station:

@@ -81,7 +81,7 @@ def around_event(
 def of_record(station: Station, starttime: datetime, endtime: datetime, band: Band, components: str = "") -> bytes:
     """What a station recorded from `starttime` to `endtime`, at most an hour. Raises UnusableWaveform for nothing."""
     shown = [see(station, starttime, endtime, band, components)]
-    facts = {"event_start": None, "event_end": None, "distance_from": None, "problems": []}
+    facts: dict[str, Any] = {"event_start": None, "event_end": None, "distance_from": None, "problems": []}
     return packed(shown, starttime, endtime, band, facts)
 
 
@@ -300,7 +300,7 @@ def image_of(
         "filter": band.facts,
         "problems": list(waveform.problems),
     }
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "image": np.ascontiguousarray(made.image),
         "frequencies_hz": made.frequencies_hz.astype(np.float32),
         "times_s": made.times_s.astype(np.float32),
