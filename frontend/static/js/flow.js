@@ -38,7 +38,8 @@ export async function arrive({ item, counts = item.counts }) {
 }
 
 async function show(item) {
-    Object.assign(now, { back: null, more: nothingMore() });
+    // After a blind decision the same event is decided again: what was said of it holds.
+    Object.assign(now, { back: null, more: now.item?.id === item.id ? now.more : nothingMore() });
     lease.hold(item.id);
     await look(item);
     watch.start();
@@ -85,17 +86,27 @@ export function showMap(map) {
     return redraw();
 }
 
+// What was fetched of events to come, by their item's id: what is shown in the end comes with the lease, fresh.
+let foreseen = new Map();
+
 /** Fetches the events that are likely to come next with their panels, and draws the first, so that it waits for nobody. */
 async function prefetch() {
+    await painted();
     const query = queryOf({ site, state: "open", page_size: 2 * READY_AHEAD + 2, ...filter });
     const waiting = await get(`${ITEMS}/?${query}`).catch(() => ({ results: [] }));
     const likely = waiting.results.filter((row) => row.id !== now.item?.id && row.holder === null && !isPutOff(row)).slice(0, READY_AHEAD);
-    const items = await Promise.all(likely.map(({ url }) => get(url).catch(() => null)));
-    const known = items.filter((item) => item !== null);
-    if (known.length) await drawAhead(known[0]);
-    const panels = known.flatMap((item) => item.panels.map(({ url }) => fetchFirst(url)));
-    for (const panel of panels) await panel.then((found) => found.complete()).catch(() => {});
+    foreseen = new Map(likely.map(({ id, url }) => [id, foreseen.get(id) ?? get(url).catch(() => null)]));
+    const shown = now.item?.id;
+    for (const [place, coming] of [...foreseen.values()].entries()) {
+        const item = await coming;
+        if (item === null || now.item?.id !== shown) continue;
+        if (place === 0) await drawAhead(item);
+        for (const { url } of item.panels) await fetchFirst(url).then((panel) => panel.complete()).catch(() => {});
+    }
 }
+
+/** Resolves when the browser has painted what was drawn. */
+const painted = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
 
 const isPutOff = ({ postponed_until: until }) => until !== null && Date.parse(until) > Date.now();
 

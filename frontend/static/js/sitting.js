@@ -16,8 +16,9 @@ export async function undo() {
     await leaving(async () => {
         const { relabel, item, counts } = await post("/api/v1/review-items/undo/", { site });
         sitting.pop();
-        say(h("span", { "data-undone": relabel.sequence }, "Taken back: ", h("bdi", {}, item.event.event_id), `; ${undoneWords(item, relabel)}`));
-        return { item, counts };
+        say(h("span", { "data-undone": relabel.sequence }, "Taken back: ", h("bdi", {}, relabel.event_id), item ? `; ${undoneWords(item, relabel)}` : "; another expert looks at it now."));
+        // Somebody else may look at it already: then on with the next.
+        return item ? { item, counts } : null;
     });
 }
 
