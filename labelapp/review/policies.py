@@ -1,6 +1,5 @@
 """How a site is reviewed, and what may be said of it."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,10 +77,13 @@ def _preset(row: Any) -> dict[str, float]:
     if not isinstance(row, Mapping) or set(row) != {"low_hz", "high_hz"}:
         raise Invalid(f"filter_presets: {shown(str(row))} is no pass band. Give low_hz and high_hz.")
     low, high = row["low_hz"], row["high_hz"]
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in (low, high)):
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in (low, high)):
         raise Invalid(f"filter_presets: {shown(str(row))}: give numbers, in Hz.")
-    if not 0 < low < high <= HIGHEST_HZ:
-        raise Invalid(f"filter_presets: {low:g} to {high:g} Hz is no pass band. The low end comes first, above 0.")
+    if not 0 < low < high <= HIGHEST_HZ:  # refuses nan as well
+        raise Invalid(
+            f"filter_presets: {shown(str(low))} to {shown(str(high))} Hz is no pass band. The low end comes first, "
+            f"above 0; the high end is at most {HIGHEST_HZ:g}."
+        )
     return {"low_hz": float(low), "high_hz": float(high)}
 
 

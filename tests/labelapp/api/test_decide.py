@@ -64,6 +64,16 @@ def test_a_change_without_a_reason_is_refused_and_changes_nothing(as_expert, ite
         ({"prediction": 123456}, "not about"),
         ({"prediction": 10**30}, "less than or equal"),
         ({"prediction": "x"}, "valid integer"),
+        ({"unsure": True}, "both a class and unsure"),
+        ({"confidence": "sure"}, "not a valid choice"),
+        ({"verdict": "maybe"}, "not a valid choice"),
+        ({"comment": "x" * 2001}, "2000"),
+        ({"comment": "bell \x07"}, "Remove them"),
+        ({"seconds": -1}, "greater than or equal to 0"),
+        ({"seconds": "long"}, "valid number"),
+        ({"box": {"station": "XX.AAA.00"}}, "box.component: This field is required"),
+        ({"box": "everything"}, "Expected a dictionary"),
+        ({"filter": {"reason": "boredom"}}, "filter.reason"),
         ({"resaon": "typing error"}, "Known: event_class, unsure, blind, reason"),
     ],
 )
@@ -126,3 +136,65 @@ def test_a_decision_that_is_refused_leases_nothing(as_expert, ask, refused):
     refused(decision(as_expert, first, event_class="noise", reason="", next=True), 400)
     second.refresh_from_db()
     assert second.holder is None
+
+
+def test_what_else_is_said_is_written_down_with_the_decision(as_expert, item, site):
+    box = {
+        "station": "XX.AAA.00",
+        "component": "Z",
+        "map": "predicted",
+        "from_s": 1,
+        "to_s": 2.5,
+        "low_hz": 5,
+        "high_hz": 8,
+    }
+    said = {"confidence": "likely", "comment": " two impacts ", "verdict": "wrong_reason", "box": box, "seconds": 6.25}
+    row = decision(as_expert, item, **said).json()["relabel"]
+    assert row["kind_text"] == "changed the label"
+    assert row["details"] == {
+        "confidence": "likely", "comment": "two impacts", "verdict": "wrong_reason", "seconds": "6.25",
+        "box": {**box, "from_s": "1.0", "to_s": "2.5", "low_hz": "5.0", "high_hz": "8.0"},
+    }  # fmt: skip
+    assert Relabel.objects.get().details["asked"] == "disagreement"
+    assert ledger.verify(site) == []
+
+
+def test_a_box_without_extent_is_refused(as_expert, item, refused):
+    box = {"station": "X", "component": "Z", "map": "x", "from_s": 2, "to_s": 2, "low_hz": 5, "high_hz": 8}
+    assert "Draw it larger" in refused(decision(as_expert, item, box=box), 400, "invalid")["detail"]
+
+
+def test_who_cannot_tell_says_so_and_the_event_waits_for_somebody_else(as_expert, as_second_expert, item, site):
+    said = decision(as_expert, item, event_class=None, unsure=True, reason="", comment="noisy", next=True).json()
+    assert (said["relabel"]["kind"], said["relabel"]["from_class"], said["relabel"]["to_class"]) == (
+        "unsure",
+        "quake",
+        None,
+    )
+    assert (said["next"]["item"], said["counts"]["by_reason"]["second_opinion"]) == (None, 1)
+    other = as_second_expert.post("/api/v1/review-items/next/", {"site": site.pk}).json()["item"]
+    assert (other["reason"], other["independent"], other["event"]["label"]) == ("second_opinion", False, "quake")
+    assert other["reason_text"].endswith("; somebody could not tell what it is.")
+    assert other["event"]["history"][0]["details"]["comment"] == "noisy"
+    row = decision(as_second_expert, item, event_class="rockfall").json()
+    assert row["code"] == "conflict"
+    assert "a expert could not tell what event 0 is" in row["detail"]
+    answered = as_second_expert.post(
+        f"/api/v1/review-items/{other['id']}/decide/",
+        {"event_class": "rockfall", "reason": "impacts", "prediction": item.prediction_id},
+    )
+    assert answered.json()["relabel"]["kind"] == "correct"
+
+
+def test_the_next_item_comes_from_the_part_of_the_queue_that_is_asked_for(as_expert, ask):
+    first, second = ask("quake", "rockfall"), ask("noise", "rockfall")
+    ask("quake", "rockfall")
+    said = decision(as_expert, first, next=True, filter={"label": "noise"}).json()
+    assert said["next"]["item"]["id"] == second.pk
+
+
+def test_the_item_says_how_the_site_is_reviewed(as_expert, item, settings):
+    policy = as_expert.post(f"/api/v1/review-items/{item.pk}/take/").json()["policy"]
+    assert policy["reasons"][0] == {"key": "w", "text": "waveform shape"}
+    assert policy["filter_presets"][0] == {"low_hz": 1.0, "high_hz": 10.0}
+    assert (policy["lease_s"], policy["postpone_s"]) == (settings.LEASE_S, 3600)

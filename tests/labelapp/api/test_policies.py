@@ -49,6 +49,7 @@ def test_what_is_named_changes_and_the_rest_stays(as_manager, site):
         ({"filter_presets": [{"low_hz": 10, "high_hz": 1}]}, "The low end comes first"),
         ({"filter_presets": [{"low_hz": 0, "high_hz": 1}]}, "above 0"),
         ({"filter_presets": [{"low_hz": "1", "high_hz": 2}]}, "give numbers"),
+        ({"filter_presets": [{"low_hz": 1, "high_hz": 10**400}]}, "is no pass band"),
         ({"filter_presets": [{"low_hz": 1}]}, "Give low_hz and high_hz"),
         ({"filter_presets": [{"low_hz": 1, "high_hz": 2}] * 10}, "at most 9"),
         ({"second_opinion_share": 1.5}, "less than or equal to 1"),
