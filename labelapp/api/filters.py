@@ -24,6 +24,8 @@ from labelapp.catalogue.selectors import newest_prediction
 from labelapp.catalogue.vocabulary import agreement
 from labelapp.learning.models import Run
 from labelapp.review.models import Relabel, ReviewItem, SavedFilter
+from labelapp.review.selectors import SHOWN
+from labelapp.review.standing import LABELLING, standing
 
 STATUSES = {
     "waiting": "in the review queue",
@@ -99,10 +101,11 @@ class EventFilters(SiteRows):
         return events.filter(Exists(Observation.objects.filter(event=OuterRef("pk"), station__in=value)))
 
     def with_status(self, events: QuerySet, name: str, value: str) -> QuerySet:
-        waiting = ReviewItem.objects.filter(event=OuterRef("pk"), state=ReviewItem.State.OPEN)
+        waiting = ReviewItem.objects.filter(SHOWN, event=OuterRef("pk"), state=ReviewItem.State.OPEN)
+        decided = standing(Relabel.objects.filter(event=OuterRef("pk"), kind__in=LABELLING))
         conditions: dict[str, Any] = {
             "waiting": Exists(waiting),
-            "reviewed": Exists(Relabel.objects.filter(event=OuterRef("pk"))),
+            "reviewed": Exists(decided),
             "changed": Q(catalogue_label__isnull=False) & ~Q(label=F("catalogue_label")),
             "unlabelled": Q(label__isnull=True),
         }

@@ -51,3 +51,11 @@ def test_who_was_overtaken_is_shown_the_other_s_decision(as_expert, site, ask, d
 def test_what_names_no_site_is_refused(as_expert, refused, db):
     for body in ({}, {"site": "nowhere"}, {"site": 3, "item": 4}):
         refused(as_expert.post("/api/v1/review-items/undo/", body), 400, "invalid")
+
+
+def test_an_event_whose_decision_was_taken_back_does_not_count_as_reviewed(as_expert, site, ask, decide):
+    decide(ask(), "rockfall")
+    reviewed = "/api/v1/events/?status=reviewed"
+    assert as_expert.get(reviewed).json()["count"] == 1
+    undo(as_expert, site)
+    assert as_expert.get(reviewed).json()["count"] == 0
