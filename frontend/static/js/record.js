@@ -194,7 +194,8 @@ async function save() {
         const event = await post("/api/v1/events/", { site: facts.site.id, station: now.station, starttime: iso(now.marked.from),
             endtime: iso(now.marked.to), event_class: now.code, reason: part("reason").value.trim() });
         part("saved").replaceChildren("Added ", h("a", { href: `/events/${event.id}/` }, h("bdi", {}, event.event_id)),
-            now.code ? ` as ${classes[now.code].name}.` : ", without a label.");
+            now.code ? ` as ${classes[now.code].name}.` : ", without a label: it waits in the queue.",
+            event.run ? h("a", { href: event.run.replace("/api/v1", "") }, " A run classifies it.") : "");
         part("reason").value = "";
         clear();
         await fetchAll();
