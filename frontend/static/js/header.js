@@ -29,7 +29,7 @@ function identity(item, { stations, station, onStation, keys }) {
     return h("div", {},
         h("h1", { id: "event-name", tabindex: "-1" }, "Event ", h("a", { href: `/events/${event.id}/` }, h("bdi", {}, event.event_id))),
         h("p", { class: "muted" }, utc(event.starttime), ` · ${event.duration_s.toFixed(1)} s`),
-        h("div", { class: "stations", role: "group", "aria-label": "Station" }, buttons, stations.length > 1 ? h("kbd", {}, keys.station) : null));
+        h("div", { class: "stations", role: "group", "aria-label": "Station" }, stations.length > 1 ? h("kbd", {}, keys.station) : null, buttons));
 }
 
 function labels(item, { onHistory, keys }) {
@@ -38,8 +38,8 @@ function labels(item, { onHistory, keys }) {
     const said = prediction ? [classChip(item, judgedClass(item)), " ",
         h("a", { href: `/models/${prediction.model.id}/` }, `by ${item.out_of_fold ? "folds of " : ""}model ${prediction.model.number}`)] : "nothing";
     return h("div", {}, h("dl", { class: "facts" },
-        h("dt", {}, "Catalogue"), h("dd", {}, classChip(item, event.catalogue_label, "not in it"), h("span", { class: "muted" }, source)),
-        h("dt", {}, "Label now"), h("dd", {}, classChip(item, event.label), decisions(event, onHistory, keys)),
+        h("dt", {}, "Catalogue"), h("dd", {}, classChip(item, event.catalogue_label, item.independent ? "kept back" : "not in it"), h("span", { class: "muted" }, source)),
+        h("dt", {}, "Label now"), h("dd", {}, classChip(item, event.label, item.independent ? "kept back" : "no label"), decisions(event, onHistory, keys)),
         h("dt", {}, "Predicted"), h("dd", {}, item.blind ? h("span", { class: "muted" }, "shown when you have decided") : said)));
 }
 

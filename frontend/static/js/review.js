@@ -16,6 +16,7 @@ import { ink, keepSize } from "./screen.js";
 import { forward, present, previous, undo } from "./sitting.js";
 import { calm, now, page, part, say, state, trouble } from "./state.js";
 
+const ROOMY_PX = 2200;
 const keymap = new Keymap();
 const keyList = new KeyList(part("keys"), keymap, { classes: () => now.item?.classes ?? [], onChange: () => now.item && redraw() });
 const around = new Around(part("around"), { say, trouble, ink, policy: () => now.item?.policy ?? {}, className: (code) => className(now.item, code) },
@@ -114,4 +115,7 @@ listen(bindings);
 part("filter-bar").replaceChildren(...filterChips(filter));
 part("filter-bar").hidden = Object.keys(filter).length === 0;
 keymap.load().then(() => now.item && redraw()).catch(() => trouble("Your own keys could not be loaded: keys are as they came."));
-next(page.dataset.item || null);
+next(page.dataset.item || null).then(() => {
+    // Where there is room beside the panels, it shows what surrounds the event.
+    if (innerWidth >= ROOMY_PX && now.item) around.run("wider");
+});
