@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Max, Min, QuerySet
-from django.db.models.functions import TruncHour, TruncMinute
+from django.db.models import Max, Min, QuerySet
 
 from labelapp.catalogue.models import Event, Site
 from labelapp.pages.drawing import Columns, Sector, Series, rose, stacked
@@ -78,7 +77,8 @@ def times(events: QuerySet[Event], site: Site, filters: Any) -> dict[str, Any] |
     first, last = chosen.aggregate(first=Min("starttime"), last=Max("starttime")).values()
     if first is None:
         return None
-    slots, step = _slots(chosen, last - first), step_for(first, last)
+    step = step_for(first, last)
+    slots = _slots(chosen, step)
     return {
         "step": step.name,
         "line": time_line(slots, step, _series(site), filters),
@@ -88,11 +88,15 @@ def times(events: QuerySet[Event], site: Site, filters: Any) -> dict[str, Any] |
     }
 
 
-def _slots(chosen: QuerySet[Event], span: timedelta) -> list[Slot]:
-    trunc = TruncMinute if span <= timedelta(minutes=MOST_COLUMNS) else TruncHour
-    groups = chosen.annotate(begin=trunc("starttime", tzinfo=UTC)).values_list("begin", "label__code")
-    found = groups.annotate(n=Count("pk")).order_by("begin", "label__code")
-    return [Slot(begin.astimezone(UTC), code or NO_LABEL, n) for begin, code, n in found]
+def _slots(chosen: QuerySet[Event], step: Step) -> list[Slot]:
+    """Events by hour, or by minute where the columns are minutes.
+
+    Counted here: SQLite cuts times by calling Python for each row, which takes three times as long.
+    """
+    begin = _minute if step.name == "minute" else _hour
+    rows = chosen.values_list("starttime", "label__code").iterator(chunk_size=5_000)
+    counts = Counter((begin(time), code) for time, code in rows)
+    return [Slot(time, code or NO_LABEL, n) for (time, code), n in counts.items()]
 
 
 def step_for(first: datetime, last: datetime) -> Step:
