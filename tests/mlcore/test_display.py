@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import numpy as np
 import obspy
 import pytest
-from scipy import signal
+from scipy import ndimage, signal
 
-from mlcore.display import LEVELS, band_passed, halved, outline, spectrogram, without_mean
+from mlcore.display import HALF_BAND, LEVELS, band_passed, halved, outline, spectrogram, without_mean
 from mlcore.errors import UnusableWaveform
 from mlcore.traces import Waveform
 
@@ -91,6 +91,15 @@ class TestHalving:
     @pytest.mark.parametrize("hz", [26.0, 35.0, 49.0])
     def test_nothing_is_left_of_what_the_new_rate_does_not_hold(self, hz):
         assert np.abs(halved(record(tone(hz))).data[0, 50:-50]).max() < 0.01
+
+    @pytest.mark.parametrize("first", [0, 1, 40, 41])
+    @pytest.mark.parametrize("samples", [1, 2, 7, 400, 401])
+    def test_equals_a_convolution_of_each_stretch_that_is_mirrored_at_its_ends(self, first, samples):
+        values, mask = noise(1000), np.zeros(1000, dtype=bool)
+        mask[first : first + samples] = True
+        expected = np.zeros(1000)
+        expected[mask] = ndimage.convolve1d(values[mask], HALF_BAND, mode="mirror")
+        np.testing.assert_allclose(halved(record(values, mask)).data[0], expected[::2], atol=1e-9)
 
     def test_a_gap_stays_a_gap_and_rings_nowhere(self):
         made = halved(record(np.full(6000, 1000.0), with_gap()))
