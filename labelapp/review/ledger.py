@@ -127,17 +127,21 @@ def describe_shown(prediction: Prediction | None, panels: Mapping[str, str] | No
     """
     if prediction is None:
         return {}
-    stored = {(e.station.seed_id, e.sha256) for e in prediction.explanations.select_related("station")}
-    if strangers := set((panels or {}).items()) - stored:
+    if panels is None:
+        panels = {e.station.seed_id: e.sha256 for e in catalogue.latest_panels(prediction)}
+    elif strangers := set(panels.items()) - _stored_panels(prediction):
         raise Invalid(
             f"Panels of {', '.join(sorted(s for s, _ in strangers))} are not those stored. Load the item again."
         )
-    newest = {e.station.seed_id: e.sha256 for e in catalogue.latest_panels(prediction)}
     return {
         "prediction": {"id": prediction.pk, "sha256": catalogue.prediction_checksum(prediction)},
         "model": {"number": prediction.model.number, "sha256": prediction.model.sha256},
-        "panels": newest if panels is None else dict(panels),
+        "panels": dict(panels),
     }
+
+
+def _stored_panels(prediction: Prediction) -> set[tuple[str, str]]:
+    return {(e.station.seed_id, e.sha256) for e in prediction.explanations.select_related("station")}
 
 
 def describe_judgement(item: ReviewItem) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from labelapp.review.standing import LABELLING, standing
 
 Kind, Reason = Relabel.Kind, ReviewItem.Reason
 # What the queue holds of an item, copied to the one that follows from it.
-FACTS = ("prediction", "judged_class", "judged_probability", "basis", "suspicion")
+FACTS = ("prediction_id", "judged_class_id", "judged_probability", "basis", "suspicion")
 # Asked of somebody who has seen everything already, or must.
 OPENLY = (Reason.REQUEST, Reason.ADJUDICATION)
 

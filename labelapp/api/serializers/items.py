@@ -137,7 +137,7 @@ class ItemSerializer(LeasedSerializer):
         ]
 
     def to_representation(self, item: ReviewItem) -> dict[str, Any]:
-        self.site_policy = policy_of(item.site)
+        self.site_policy = getattr(item.site, "review_policy", None) or policy_of(item.site)
         self.is_blind = is_blind(item, self.context["request"].user, self.site_policy)
         said = super().to_representation(item)
         if said["independent"]:

@@ -33,7 +33,8 @@ from labelapp.review.selectors import SHOWN, queue_items
 
 def items() -> QuerySet[ReviewItem]:
     """Items of every state, with all that is shown of them."""
-    return queue_items(state=None).select_related("site__review_policy", "prediction__model", "about", "against")
+    related = ("site__review_policy", "prediction__model", "about", "against")
+    return queue_items(state=None).select_related(*related).prefetch_related("event__observations__station")
 
 
 class RelabelViewSet(Rows):
@@ -55,7 +56,7 @@ class ReviewItemViewSet(Deciding):
         return tuple(CountFilters.base_filters) if self.action == "counts" else super().allowed_parameters()
 
     def get_queryset(self) -> QuerySet[ReviewItem]:
-        return items().filter(SHOWN) if self.action == "list" else items()
+        return items().filter(SHOWN).prefetch_related(None) if self.action == "list" else items()
 
     def get_serializer_class(self) -> type[BaseSerializer]:
         return ItemRowSerializer if self.action == "list" else ItemSerializer
