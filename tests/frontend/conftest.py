@@ -71,6 +71,7 @@ def open_page(chromium_running, live_server, client):
         # Refusals of the API are part of the game (the page shows them); everything else in the console is a fault.
         page.on("console", lambda said: complaints.append(said.text) if is_fault(said) else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda asked: complaints.append(asked.url) if is_elsewhere(asked.url, live_server) else None)
         page.goto(live_server.url + address)
         return page
 
@@ -78,6 +79,11 @@ def open_page(chromium_running, live_server, client):
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def is_elsewhere(url, live_server):
+    """Pages work without the internet: whatever they ask another host for is a fault."""
+    return not url.startswith((live_server.url, "data:", "blob:", "about:"))
 
 
 def is_fault(said):
