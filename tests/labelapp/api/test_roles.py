@@ -31,6 +31,9 @@ READS = [
     "catalogue.csv?site={site}",
     "relabels.csv?site={site}",
     "relabels.jsonl?site={site}",
+    "progress.csv?site={site}",
+    "agreement.csv?site={site}",
+    "comparison.csv?site={site}",
 ]
 SPAN = "station=XX.AAA.00&starttime=2026-03-01T06:00:00Z&endtime=2026-03-01T06:01:00Z"
 # The site of these tests recorded nothing: whoever may read is told so.
