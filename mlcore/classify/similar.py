@@ -40,8 +40,10 @@ def most_similar(
         part = asked[first : first + AT_ONCE]
         found = directions[part] @ others.T
         found[part[:, None] == among[None, :]] = -np.inf
-        order = np.argsort(-found, axis=1, kind="stable")[:, :most]
+        order = np.argpartition(found, -most, axis=1)[:, -most:] if most else found.argsort(axis=1)
         best = np.take_along_axis(found, order, axis=1)
+        place = np.argsort(-best, axis=1, kind="stable")
+        order, best = np.take_along_axis(order, place, axis=1), np.take_along_axis(best, place, axis=1)
         known = np.isfinite(best)
         rows[first : first + AT_ONCE] = np.where(known, among[order], -1)
         cosines[first : first + AT_ONCE] = np.where(known, best, 0.0)
