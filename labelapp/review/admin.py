@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from labelapp.catalogue.admin import ReadOnly
 from labelapp.catalogue.errors import Refused
+from labelapp.catalogue.models import Site
 from labelapp.catalogue.text import check_text
 from labelapp.review.gold import set_gold, unset_gold
 from labelapp.review.models import GoldEvent, Relabel, ReviewItem, ReviewPolicy
@@ -95,7 +96,31 @@ class PolicyForm(forms.ModelForm):
 
     class Meta:
         model = ReviewPolicy
-        exclude: list[str] = []
+        fields = [
+            "site",
+            "reasons",
+            "filter_presets",
+            "blind",
+            "second_opinion_share",
+            "second_opinion_classes",
+            "gold_share",
+            "lease_s",
+            "postpone_s",
+        ]
+        labels = {"lease_s": "Lease (s)", "postpone_s": "Postponement (s)"}
+        help_texts = {
+            "blind": "Experts decide first, then see what the machine says, then decide again.",
+            "second_opinion_share": "So many of the decisions get a second opinion, 0 to 1, by chance.",
+            "second_opinion_classes": "Every decision for one of these classes gets a second opinion.",
+            "gold_share": "So many of an expert's items are gold events, 0 to 1, by chance.",
+            "lease_s": "How long an item is held for an expert; empty: as the server's settings say.",
+            "postpone_s": "How long a skipped item is put off.",
+        }
+        widgets = {"second_opinion_classes": forms.CheckboxSelectMultiple}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name_classes(self.fields["second_opinion_classes"], self.instance.site if self.instance.pk else None)
 
     def clean(self) -> dict[str, Any]:
         """Classes of other sites are no classes here."""
@@ -121,10 +146,23 @@ class ReviewPolicyAdmin(admin.ModelAdmin):
         return False
 
 
+def name_classes(field: Any, site: Site | None) -> None:
+    """Offer the classes of one site, or of all, each with its site's name."""
+    if site is not None:
+        field.queryset = field.queryset.filter(site=site)
+    else:
+        field.queryset = field.queryset.select_related("site")
+        field.label_from_instance = lambda event_class: f"{event_class.site}: {event_class}"
+
+
 class GoldForm(forms.ModelForm):
     class Meta:
         model = GoldEvent
         fields = ["event", "event_class", "note"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name_classes(self.fields["event_class"], self.instance.event.site if self.instance.pk else None)
 
     def clean(self) -> dict[str, Any]:
         """The class must be one of the event's site."""

@@ -77,6 +77,8 @@ def test_a_manager_edits_how_a_site_is_reviewed_line_by_line(as_manager, site, c
     page = as_manager.get(reverse("admin:review_reviewpolicy_change", args=[policy.pk])).content.decode()
     assert "w waveform shape\ns seen by a camera</textarea>" in page
     assert "1 10\n0.5 4.5</textarea>" in page
+    assert page.count("Test slope: ") == 0
+    assert as_manager.get(url).content.decode().count("Test slope: ") == len(classes)
 
 
 @pytest.mark.parametrize(
