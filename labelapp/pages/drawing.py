@@ -76,10 +76,10 @@ def stacked(
 
 
 def nice_top(most: int) -> int:
-    """The smallest of 1, 2, 4, 6, 8, 10, 20, 40, … that is no smaller than `most`."""
+    """The smallest of 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, … that is no smaller than `most`."""
     size = 1
     while True:
-        for step in (1, 2, 4, 6, 8):
+        for step in (1, 2, 3, 4, 5, 6, 8):
             if step * size >= most:
                 return step * size
         size *= 10

@@ -43,7 +43,7 @@ def notes(details: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("misleading part", _box(details.get("box"))),
         ("comment", str(details.get("comment", ""))),
         ("question", _question(details.get("asked", ""))),
-        ("refers to", _refers(details)),
+        ("ledger", _refers(details)),
         ("boundaries", _span(details.get("span"))),
         ("looked for", _seconds(details.get("seconds"))),
         ("relabelled", "together with others, on the catalogue list" if "batch" in details else ""),

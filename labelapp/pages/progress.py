@@ -19,7 +19,7 @@ KINDS = [
     Series("confirm", "confirmed"),
     Series("correct", "changed"),
     Series("first", "first label"),
-    Series("opinion", "second opinion"),
+    Series("opinion", "opinion"),
     Series("unsure", "could not tell"),
 ]
 # More columns than that are thinner than a finger.
