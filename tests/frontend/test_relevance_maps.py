@@ -142,6 +142,28 @@ def test_a_failed_deletion_check_warns(enqueue, review):
     assert "wrong" in page.get_attribute("[data-faithful]", "class")
 
 
+def test_every_check_has_a_badge_and_one_that_fails_warns(enqueue, review):
+    item = enqueue("quake", "rockfall")
+    alter(item, lambda facts: facts["explanations"][0]["deletion"].update(area=1.0, random_area=9.0))
+    alter(item, lambda facts: facts["explanations"][1]["deletion"].update(area=9.0, random_area=1.0))
+    model = item.prediction.model
+    type(model).objects.filter(pk=model.pk).update(metrics={"randomisation": {"passed": False, "text": "It is 0.93."}})
+    page = review()
+
+    def passed():
+        badges = page.locator("[data-check]").all()
+        return {badge.get_attribute("data-check"): badge.get_attribute("data-passed") for badge in badges}
+
+    assert passed() == {"conservation": "true", "deletion": "true", "randomisation": "false"}
+    warning = page.locator("[data-check=randomisation]")
+    assert "doubtful" in warning.get_attribute("class")
+    assert "hardly depends on the weights" in warning.inner_text()
+    with_figures(page)
+    assert "It is 0.93." in page.inner_text("[data-randomised=false]")
+    press(page, "s")
+    expect(page.locator("[data-check=deletion][data-passed=false]")).to_contain_text("no better than cells at random")
+
+
 def test_attributes_beside_the_map_are_named_and_counted_in_the_account(enqueue, review):
     def give_attributes(facts):
         told = facts["explanations"][0]
