@@ -30,35 +30,47 @@ FACTS = (
 NOTHING: dict[str, Any] = {"targets": [], "explanations": [], "difference": None}
 
 
+# A tensor as it lies in a file: {"dtype", "shape"}, and its bytes.
+Stored = tuple[dict[str, Any], bytes]
+
+
 def without_relevance(content: bytes) -> bytes:
     """A panel with the waveform, the STFT and their axes only, as a safetensors file.
 
     Raises Refused for bytes that are no panel.
     """
+    tensors, facts = unpacked(content)
+    kept = {name: facts[name] for name in FACTS if name in facts}
+    return packed({name: tensors[name] for name in TENSORS if name in tensors}, {**kept, **NOTHING})
+
+
+def unpacked(content: bytes) -> tuple[dict[str, Stored], dict[str, Any]]:
+    """A panel's tensors by name, and its facts. Raises Refused for bytes that are no panel."""
     try:
         length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length])
-        facts = json.loads(header["__metadata__"]["panel"])
-        tensors = {name: _tensor(header[name], content[8 + length :]) for name in TENSORS if name in header}
-    except (KeyError, TypeError, ValueError) as error:
+        header, body = json.loads(content[8 : 8 + length]), content[8 + length :]
+        facts = dict(json.loads(header.pop("__metadata__")["panel"]))
+        return {name: _tensor(entry, body) for name, entry in header.items()}, facts
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Refused(f"This is no panel: {error!r}. Classify the event again.") from error
-    kept = {name: facts[name] for name in FACTS if name in facts}
-    return _file(tensors, {**kept, **NOTHING})
 
 
-def _tensor(entry: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+def packed(tensors: dict[str, Stored], facts: dict[str, Any]) -> bytes:
+    """Tensors and facts as a panel, the largest tensor first."""
+    header: dict[str, Any] = {"__metadata__": {"panel": json.dumps(facts, ensure_ascii=False)}}
+    contents = []
+    begin = 0
+    for name, (entry, content) in sorted(tensors.items(), key=lambda named: -len(named[1][1])):
+        header[name] = {**entry, "data_offsets": [begin, begin + len(content)]}
+        contents.append(content)
+        begin += len(content)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
+    return b"".join([len(text).to_bytes(8, "little"), text, *contents])
+
+
+def _tensor(entry: dict[str, Any], body: bytes) -> Stored:
     begin, end = entry["data_offsets"]
     if not 0 <= begin <= end <= len(body):
         raise ValueError(f"a tensor lies at {begin} to {end} of {len(body)} bytes")
     return {"dtype": entry["dtype"], "shape": entry["shape"]}, body[begin:end]
-
-
-def _file(tensors: dict[str, tuple[dict[str, Any], bytes]], facts: dict[str, Any]) -> bytes:
-    header: dict[str, Any] = {"__metadata__": {"panel": json.dumps(facts, ensure_ascii=False)}}
-    body = b""
-    for name, (entry, content) in sorted(tensors.items(), key=lambda named: -len(named[1][1])):
-        header[name] = {**entry, "data_offsets": [len(body), len(body) + len(content)]}
-        body += content
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
-    return len(text).to_bytes(8, "little") + text + body

@@ -5,41 +5,27 @@ float tensor NAME goes as `NAME:planes` (itemsize, ...), uint8: the first bytes 
 and so on. The bytes that hold the sign and the exponent are much alike, and lie together now.
 """
 
-import json
-from typing import Any
-
-from labelapp.catalogue.errors import Refused
-from labelapp.catalogue.panels import _file, _tensor
+from labelapp.catalogue.panels import Stored, packed, unpacked
 
 BYTES = {"F32": 4, "F64": 8}
 
 
 def first_part(content: bytes) -> bytes:
     """All of a panel but its relevance maps after the first. Raises Refused for bytes that are no panel."""
-    tensors, facts = _read(content)
+    tensors, facts = unpacked(content)
     if "relevance" in tensors:
         tensors["relevance"] = _maps(tensors["relevance"], slice(0, 1))
-    return _file(_in_planes(tensors), facts)
+    return packed(_in_planes(tensors), facts)
 
 
 def other_maps(content: bytes) -> bytes:
     """The relevance maps after the first; no facts. Raises Refused for bytes that are no panel."""
-    tensors, _ = _read(content)
+    tensors, _ = unpacked(content)
     found = {"relevance": _maps(tensors["relevance"], slice(1, None))} if "relevance" in tensors else {}
-    return _file(_in_planes(found), {})
+    return packed(_in_planes(found), {})
 
 
-def _read(content: bytes) -> tuple[dict[str, tuple[dict[str, Any], bytes]], dict[str, Any]]:
-    try:
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length])
-        facts = json.loads(header.pop("__metadata__")["panel"])
-        return {name: _tensor(entry, content[8 + length :]) for name, entry in header.items()}, facts
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Refused(f"This is no panel: {error!r}. Classify the event again.") from error
-
-
-def _maps(tensor: tuple[dict[str, Any], bytes], which: slice) -> tuple[dict[str, Any], bytes]:
+def _maps(tensor: Stored, which: slice) -> Stored:
     """Some of the matrices along the first axis."""
     (entry, content), shape = tensor, tensor[0]["shape"]
     size = len(content) // shape[0] if shape[0] else 0
@@ -47,7 +33,7 @@ def _maps(tensor: tuple[dict[str, Any], bytes], which: slice) -> tuple[dict[str,
     return {**entry, "shape": [end - start, *shape[1:]]}, content[start * size : end * size]
 
 
-def _in_planes(tensors: dict[str, tuple[dict[str, Any], bytes]]) -> dict[str, tuple[dict[str, Any], bytes]]:
+def _in_planes(tensors: dict[str, Stored]) -> dict[str, Stored]:
     planes = {}
     for name, (entry, content) in tensors.items():
         size = BYTES.get(entry["dtype"], 0)
