@@ -15,6 +15,7 @@ from labelapp.review.models import Relabel
 from labelapp.review.standing import LABELLING, standing
 
 Kind = Relabel.Kind
+FIELDS = ("sequence", "event_id", "expert_name", "kind", "to_code", "details", "prediction_id")
 Round = dict[str, str]  # {expert: class code}
 
 
@@ -27,6 +28,8 @@ def rounds(site: Site, *, before_machine: bool = False) -> list[Round]:
     rows = {row.sequence: row for row in standing(site.relabels.all()).only(*FIELDS)}
     found: dict[tuple[str, int], Round] = defaultdict(dict)
     for row in rows.values():
+        if row.kind == Kind.BLIND:  # half an answer: the other half points to it
+            continue
         about = rows.get(row.details.get("about", 0))
         if about and about.kind in LABELLING:
             found["about", about.sequence] |= _said(about, rows, before_machine) | _said(row, rows, before_machine)

@@ -10,7 +10,7 @@ from django.db import connection
 
 from labelapp.catalogue.errors import Conflict
 from labelapp.review import ledger, services
-from labelapp.review.models import Relabel, ReviewItem
+from labelapp.review.models import Relabel, ReviewItem, ReviewPolicy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,3 +94,36 @@ def test_the_queue_can_be_filled_while_experts_decide(site, ask, decide, experts
     assert not [outcome for outcome in outcomes if isinstance(outcome, Conflict)]
     assert Relabel.objects.count() == len(experts) - 1
     assert ReviewItem.objects.filter(state="open").count() == 10 - Relabel.objects.count()
+
+
+def test_of_undoing_and_answering_at_once_whoever_is_first_counts(site, ask, decide, experts):
+    """The first expert takes back what others are just giving second opinions on: never both, and nothing half done."""
+    ReviewPolicy.objects.create(site=site, second_opinion_share=1)
+    first = experts[0]
+    for _ in range(3):
+        item = ask("quake", "rockfall")
+        decide(item, "rockfall", expert=first)
+        second = ReviewItem.objects.get(event=item.event, state="open")
+
+        def act(expert, second=second):
+            if expert == first:
+                return services.undo(site=site, expert=first)
+            return decide(second, "noise", expert=expert)
+
+        undone, *answers = at_once(act, experts)
+        written = [answer for answer in answers if isinstance(answer, Relabel)]
+        assert len(written) == (1 if isinstance(undone, Conflict) else 0)
+        item.event.refresh_from_db()
+        assert item.event.label.code == ("rockfall" if written else "quake")
+        ReviewItem.objects.filter(state="open").update(state="withdrawn", holder=None)
+    assert ledger.verify(site) == []
+
+
+def test_undoing_in_two_windows_at_once_takes_back_two_decisions_once_each(site, ask, decide, experts):
+    first = experts[0]
+    for _ in range(2):
+        decide(ask("quake", "rockfall"), "rockfall", expert=first)
+    outcomes = at_once(lambda _: services.undo(site=site, expert=first), range(3))
+    assert Counter(type(outcome).__name__ for outcome in outcomes) == {"tuple": 2, "Conflict": 1}
+    assert sorted(row.details["withdraws"] for row in Relabel.objects.filter(kind="withdraw")) == [1, 2]
+    assert ledger.verify(site) == []

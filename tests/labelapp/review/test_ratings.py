@@ -61,6 +61,7 @@ def test_what_was_said_before_the_machine_was_heard_may_be_asked_for_alone(site,
     decide(item, "rockfall")
     other = ReviewItem.objects.get(state="open")
     decide(other, "quake", blind=True, prediction=None, expert=manager)
+    assert ratings.rounds(site) == []
     decide(other, "rockfall", expert=manager)
     assert ratings.rounds(site) == [{"a expert": "rockfall", "a manager": "rockfall"}]
     assert ratings.rounds(site, before_machine=True) == [{"a expert": "noise", "a manager": "quake"}]
