@@ -15,7 +15,8 @@ from labelapp.review.models import Relabel
 from labelapp.review.standing import LABELLING, standing
 
 Kind = Relabel.Kind
-FIELDS = ("sequence", "event_id", "expert_name", "kind", "to_code", "details", "prediction_id")
+# `site_id` too: a row without it is asked for again, one by one.
+FIELDS = ("sequence", "site_id", "event_id", "expert_name", "kind", "to_code", "details", "prediction_id")
 Round = dict[str, str]  # {expert: class code}
 
 
@@ -36,10 +37,6 @@ def rounds(site: Site, *, before_machine: bool = False) -> list[Round]:
         elif "gold" in row.details:
             found["gold", row.event_id] |= _said(row, rows, before_machine)
     return [ratings for ratings in found.values() if len(ratings) > 1]
-
-
-# `site_id` too: a row without it is asked for again, one by one.
-FIELDS = ("sequence", "site_id", "event_id", "expert_name", "kind", "to_code", "details", "prediction_id")
 
 
 def _said(row: Relabel, rows: Mapping[int, Relabel], before_machine: bool) -> Round:
