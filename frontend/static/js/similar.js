@@ -23,13 +23,20 @@ export class Similar {
         this.item = item;
         this.element.hidden = false;
         comeIntoView(this);
+        if (item.blind) return this.wait();
         this.element.dataset.state = "loading";
         this.element.replaceChildren(h("p", { role: "status", class: "around-status" }, "Looking for similar events …"));
         const found = await get(`/api/v1/events/${item.event.id}/neighbours/`).catch((error) => ({ error }));
         if (turn !== this.asked) return;
         this.element.replaceChildren(...this.drawn(found));
         this.element.dataset.state = "ready";
-        await this.thumbnails();
+        return this.thumbnails();
+    }
+
+    /** Likeness is the machine's opinion: it comes after the expert's own. */
+    wait() {
+        this.element.dataset.state = "ready";
+        this.element.replaceChildren(h("p", { role: "status", class: "around-status" }, "Similar events are shown once you have decided: they are the machine’s opinion."));
     }
 
     drawn({ error, model, neighbours = [] }) {

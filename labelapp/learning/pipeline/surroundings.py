@@ -164,9 +164,13 @@ def _chosen(waveform: Waveform, components: str) -> Waveform:
 def _problems(waveform: Waveform, part: Waveform) -> tuple[str, ...]:
     """What reading said, but for missing time: that is counted anew, within the part that is shown."""
     said = [text for text in waveform.problems if " misses " not in text]
+    missing: dict[str, list[str]] = {}
     for letter, mask in zip(part.components, part.mask, strict=True):
         if not mask.all():
-            said.append(f"component {letter} misses {1 - mask.mean():.2%} of the time")
+            missing.setdefault(f"{1 - mask.mean():.2%}", []).append(letter)
+    for share, letters in missing.items():
+        verb = "component {} misses" if len(letters) == 1 else "components {} miss"
+        said.append(f"{verb.format(', '.join(letters))} {share} of the time")
     return tuple(dict.fromkeys(said))
 
 
