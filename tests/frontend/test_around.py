@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from labelapp.catalogue.models import SimilarEvents
 from labelapp.learning.pipeline import decoded
+from labelapp.review.models import ReviewPolicy
 from tests.recorded import event_times, record_site
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -231,3 +232,14 @@ def test_axe_finds_nothing_wrong_with_what_is_open(event_page, scheme):
     event_page.locator("[data-part=listen] summary").click()
     found = Axe().run(event_page).response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
+
+
+def test_before_a_blind_decision_nothing_is_said_of_similar_events(recorded, site, enqueue, review):
+    ReviewPolicy.objects.create(site=site, blind=True)
+    enqueue("quake", "rockfall", **event_times())
+    page = review()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.press("k")
+    expect(page.locator("#similar [role=status]")).to_contain_text("once you have decided")
+    assert not [url for url in asked if "/neighbours/" in url]

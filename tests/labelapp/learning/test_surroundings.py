@@ -22,7 +22,7 @@ from labelapp.learning.surroundings import NotRecorded, context_of_event, record
 from mlcore.errors import UnusableWaveform
 from mlcore.waveform import write_mseed
 from tests.conftest import MORNING
-from tests.recorded import EVENT_S, GAP_S, RATE_HZ, event_times, record_site, waveform
+from tests.recorded import EVENT_S, GAP_S, RATE_HZ, event_times, record_site, waveform, with_gap
 
 pytestmark = pytest.mark.django_db
 RAW = Band()
@@ -102,6 +102,14 @@ class TestTheWaveform:
         missing = np.flatnonzero(tensors["0.mask"][0] == 0) / RATE_HZ + EVENT_S - 10
         assert (missing.min(), missing.max()) == pytest.approx((GAP_S[0], GAP_S[1] - 1 / RATE_HZ))
         assert "component Z misses 11.32% of the time" in facts["stations"][0]["problems"]
+
+    def test_what_all_components_miss_is_said_once(self, site, event, tmp_path):
+        from labelapp.learning.pipeline.ingesting import ingest
+
+        write_mseed(with_gap(waveform("GGG")), tmp_path / "GGG.mseed")
+        ingest(site, [tmp_path])
+        facts, _ = opened(around_event(event, [station_of(event, "GGG")], 10, 90, RAW))
+        assert facts["stations"][0]["problems"] == ["components Z, N, E miss 11.32% of the time"]
 
     def test_one_component_can_be_asked_for_and_a_missing_one_is_said(self, event):
         facts, tensors = opened(around_event(event, [station_of(event, "AAA")], 10, 10, RAW, "N"))
