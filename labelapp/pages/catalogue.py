@@ -18,7 +18,7 @@ from labelapp.pages.history import told
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 from labelapp.pages.times import times
 from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.selectors import history
+from labelapp.review.selectors import SHOWN, history
 from labelapp.review.standing import LABELLING, standing
 
 
@@ -33,7 +33,7 @@ def sites(request: HttpRequest) -> HttpResponse:
     labelling = standing(Relabel.objects.filter(kind__in=LABELLING, event__merged_into=None))
     rows = Site.objects.select_related("active_model").annotate(
         events_count=count(Event.objects.current()),
-        waiting_count=count(ReviewItem.objects.filter(state=ReviewItem.State.OPEN)),
+        waiting_count=count(ReviewItem.objects.filter(SHOWN, state=ReviewItem.State.OPEN)),
         decision_count=count(Relabel.objects.all()),
         reviewed_count=count(labelling, "event"),
         labelled_count=count(Event.objects.current().filter(label__isnull=False)),
@@ -51,7 +51,7 @@ def sites(request: HttpRequest) -> HttpResponse:
 
 def listed_events(site: Site) -> QuerySet[Event]:
     """A site's events with the newest prediction, whether they wait for review, and whether an expert decided."""
-    items = ReviewItem.objects.filter(event=OuterRef("pk"), state=ReviewItem.State.OPEN)
+    items = ReviewItem.objects.filter(SHOWN, event=OuterRef("pk"), state=ReviewItem.State.OPEN)
     decisions = Relabel.objects.filter(event=OuterRef("pk"))
     return catalogue_events(site).annotate(is_waiting=Exists(items), is_reviewed=Exists(decisions))
 
@@ -80,7 +80,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         making=run_explaining(row),
         predictions=row.predictions.select_related("event_class", "model"),
         observations=row.observations.select_related("station"),
-        item=row.review_items.filter(state=ReviewItem.State.OPEN).first(),
+        item=row.review_items.filter(SHOWN, state=ReviewItem.State.OPEN).first(),
         class_names=dict(row.site.classes.values_list("code", "name")),
         around_item=item_like(row),
         **neighbours(row),

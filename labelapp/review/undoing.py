@@ -24,7 +24,8 @@ def undo(*, site: Site, expert: Any) -> tuple[Relabel, ReviewItem | None]:
     """
     require_expert(expert)
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
-    mine = site.relabels.filter(expert=expert, kind__in=DECISIONS).select_related("event", "item", "from_class")
+    alone = site.relabels.exclude(details__has_key="batch")  # a bulk relabel is taken back as a whole, by `undo_batch`
+    mine = alone.filter(expert=expert, kind__in=DECISIONS).select_related("event", "item", "from_class")
     row = standing(mine).order_by("-sequence").first()
     if row is None:
         raise Conflict(f"You have no decision at {site} that could be taken back.")

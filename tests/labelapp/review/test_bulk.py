@@ -165,3 +165,12 @@ def test_the_number_of_statements_does_not_grow_with_every_event(relabel, make_e
     events = [make_event("quake") for _ in range(60)]
     with django_assert_max_num_queries(30):
         relabel(events)
+
+
+def test_taking_back_the_last_decision_leaves_a_batch_whole(site, relabel, make_event, ask, decide, expert):
+    decide(ask("quake"), "noise")
+    relabel([make_event("quake"), make_event("quake")])
+    row, _ = services.undo(site=site, expert=expert)
+    assert row.details["withdraws"] == 1
+    with pytest.raises(Conflict, match="no decision"):
+        services.undo(site=site, expert=expert)
