@@ -77,6 +77,14 @@ def clock(seconds):
     return f"2026-03-01T06:{int(seconds // 60):02}:{seconds % 60:06.3f}Z"
 
 
+def test_an_events_page_leads_into_the_middle_of_the_record_around_it(open_page, make_event, expert, recorded):
+    event = make_event("rockfall", **event_times())
+    page = open_page(expert, f"/events/{event.pk}/")
+    page.get_by_role("link", name="In the record").click()
+    drawn(page)
+    assert span(page) == [300 - 450, 300 + 450]
+
+
 def test_where_nothing_was_recorded_it_says_where_the_record_goes_on(record):
     page = record("?time=2026-03-01T03:00:00Z", state="empty")
     expect(page.locator("#status")).to_contain_text("XX.AAA.00 has no record from 2026-03-01T03:00:00Z")

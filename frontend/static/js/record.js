@@ -243,6 +243,9 @@ listen(bindings);
 const asked = new URLSearchParams(location.search);
 drawLooks();
 drawClasses();
+// ?time= is where the view begins, ?at= its middle.
+const length = LENGTHS_S.includes(Number(asked.get("length_s"))) ? Number(asked.get("length_s")) : 3600;
+const [begin, middle] = ["time", "at"].map((name) => Date.parse(asked.get(name)));
+const from = Number.isNaN(begin) ? middle - 500 * length : begin;
 go({ station: facts.stations.includes(asked.get("station")) ? asked.get("station") : facts.stations[0],
-    from: Number.isNaN(Date.parse(asked.get("time"))) ? null : Date.parse(asked.get("time")),
-    length_s: LENGTHS_S.includes(Number(asked.get("length_s"))) ? Number(asked.get("length_s")) : 3600 }).catch((error) => fail(error.message));
+    from: Number.isNaN(from) ? null : from, length_s: length }).catch((error) => fail(error.message));
