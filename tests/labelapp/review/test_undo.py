@@ -1,7 +1,5 @@
 """Taking decisions back: a further row gives back the label from before; nothing is ever removed."""
 
-import uuid
-
 import pytest
 
 from labelapp.catalogue.errors import Conflict, NotAllowed
@@ -104,11 +102,10 @@ def test_viewers_take_nothing_back(undo, viewer):
         undo(by=viewer)
 
 
-def test_one_of_a_bulk_relabel_is_taken_back_alone_and_asked_about(site, make_event, classes, undo, expert):
+def test_a_label_that_was_given_without_an_item_is_taken_back_and_asked_about(site, make_event, classes, undo, expert):
     event = make_event("quake")
     ledger.append_to_ledger(
-        site=site, event=event, expert=expert, item=None, to_class=classes["noise"], reason="all of that night",
-        details={"batch": uuid.uuid4()},
+        site=site, event=event, expert=expert, item=None, to_class=classes["noise"], reason="seen on the list",
     )  # fmt: skip
     type(event).objects.filter(pk=event.pk).update(label=classes["noise"])
     withdrawal, item = undo()
