@@ -86,4 +86,4 @@ class QueueFilterForm(SiteFilterForm):
     starttime_after = UTCTime("From (UTC)")
     starttime_before = UTCTime("Until (UTC)")
     probability_min = share("Probability from")
-    probability_max = share("to")
+    probability_max = share("Probability up to")
