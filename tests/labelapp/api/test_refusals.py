@@ -59,7 +59,7 @@ def test_a_forgotten_slash_is_pointed_out(as_viewer, db, refused):
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "post", "options"])
 def test_a_method_that_an_address_does_not_have_is_refused(as_manager, db, refused, method):
-    refused(getattr(as_manager, method)("/api/v1/events/"), 405, "method_not_allowed")
+    refused(getattr(as_manager, method)("/api/v1/relabels/"), 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize(
