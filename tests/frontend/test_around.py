@@ -156,6 +156,12 @@ class TestSection:
         event_page.keyboard.press("c")
         expect(event_page.locator("[data-part=section]")).not_to_have_attribute("open", "")
 
+    def test_follows_the_filter_keys_where_it_alone_is_open(self, event_page):
+        part = opened(event_page, "c", "section")
+        event_page.keyboard.press("Shift+f")
+        expect(status(part)).to_contain_text("Hz")
+        expect(event_page.locator("[data-part=surroundings]")).not_to_have_attribute("open", "")
+
     def test_amplitudes_can_be_true(self, event_page):
         part = opened(event_page, "c", "section")
         part.get_by_role("button", name="True").click()

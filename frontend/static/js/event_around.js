@@ -8,6 +8,7 @@ import { Similar } from "./similar.js";
 import { Surroundings } from "./surroundings.js";
 
 const KINDS = { surroundings: Surroundings, section: Section, similar: Similar, listen: Listen };
+const OPENING = ["wider", "narrower", "section", "similar", "listen", "speed"]; // other keys also serve what is open already
 const item = JSON.parse(document.getElementById("around-item").textContent);
 const parts = {};
 
@@ -15,12 +16,16 @@ function boxOf(name) {
     return document.querySelector(`details[data-part="${name}"]`);
 }
 
+function partOf(name) {
+    parts[name] ??= new KINDS[name](boxOf(name).querySelector(".part"), { policy: item.policy });
+    return parts[name];
+}
+
 /** Fills a part, once for each opening. */
 async function open(name) {
     const box = boxOf(name);
-    parts[name] ??= new KINDS[name](box.querySelector(".part"));
     box.open = true;
-    await parts[name].show(item, item.event.station);
+    await partOf(name).show(item, item.event.station);
 }
 
 function shut(name) {
@@ -42,12 +47,13 @@ for (const box of document.querySelectorAll("details[data-part]")) {
 
 async function run(action) {
     const name = moduleOf(action);
-    if (!boxOf(name).open) {
+    const isLook = !OPENING.includes(action) && document.querySelector("details[data-part][open]");
+    if (!boxOf(name).open && !isLook) {
         await open(name);
         if (action !== "listen") return;
     }
     if (["section", "similar"].includes(action)) return shut(name);
-    await parts[name].actions().find(({ id }) => id === action)?.run();
+    await partOf(name).actions().find(({ id }) => id === action)?.run();
 }
 
 const keys = resolved(ACTIONS);
