@@ -23,6 +23,9 @@ export function connect(parts) {
     Object.assign(wired, parts);
 }
 
+/** {action: words of its key} as the user has them. */
+export const keysNow = () => wired.keymap.words;
+
 export async function next(first = null) {
     try {
         await arrive(first ? { item: await post(`${ITEMS}/${first}/take/`) } : await post(`${ITEMS}/next/`, asking({ site }, filter)));

@@ -136,7 +136,7 @@ function axes(panel, rows, ink, view) {
         const leader = yName(firstRecorded, column ? 1 : 0);
         axes[axisKey(name)] = {
             ...common, domain, anchor: column ? `x${column + 1}` : "x", visible: recorded, uirevision: view.height,
-            range: column ? [0, frequencies.at(-1)] : [-1.05, 1.05], nticks: column ? 5 : 3,
+            range: column ? [0, frequencies.at(-1)] : [-1.05, 1.05], ...(column ? { nticks: 5 } : { tickvals: [-0.5, 0.5] }), // inside, so that rows keep apart
             showticklabels: column < 2, ...(recorded && name !== leader ? { matches: leader } : {}),
             ticksuffix: column ? " Hz" : "",
         };

@@ -1,7 +1,7 @@
 /** Going back: the events of this sitting to look at again, and the last decision taken back. */
 import { post } from "./api.js";
 import { h } from "./dom.js";
-import { arrive, leaving, look, next } from "./flow.js";
+import { arrive, keysNow, leaving, look, next } from "./flow.js";
 import { className } from "./header.js";
 import { now, part, say, setState, site, sitting, state, trouble } from "./state.js";
 
@@ -36,8 +36,8 @@ async function lookAt(place, held) {
     await look(item);
     now.back = { place, held };
     part("rest").replaceChildren(h("p", { class: "message", id: "looking-back" }, h("b", {}, "Looking back. "), h("bdi", {}, item.event.event_id),
-        `: ${words} (#${relabel.sequence}). `, place === sitting.length - 1 ? h("button", { type: "button", onclick: undo }, "Take it back") : null, " ",
-        h("button", { type: "button", class: "primary", onclick: forward }, place === sitting.length - 1 ? "On with the event in hand" : "Forward")));
+        `: ${words} (#${relabel.sequence}). `, place === sitting.length - 1 ? h("button", { type: "button", onclick: undo }, h("kbd", {}, keysNow().undo), "Take it back") : null, " ",
+        h("button", { type: "button", class: "primary", onclick: forward }, h("kbd", {}, keysNow().next), place === sitting.length - 1 ? "On with the event in hand" : "Forward")));
     setState("back");
 }
 
