@@ -21,6 +21,8 @@ READS = [
     "relabels/{relabel}/",
     "review-items/",
     "review-items/{item}/",
+    "review-items/counts/?site={site}",
+    "saved-filters/",
     "models/",
     "models/{model}/",
     "models/{model}/examples/",
@@ -54,6 +56,14 @@ WRITES = {
     # The manager has decided nothing that could be taken back.
     "review-items/undo/": ("expert", {"site": "Test slope"}, {"expert": 200, "manager": 409}),
     "events/{event}/review/": ("expert", {}, 200),
+    # What is missing in the bodies below is said to whoever has the role.
+    "events/": ("expert", {}, 400),
+    "events/{event}/boundaries/": ("expert", {}, 400),
+    "events/{event}/split/": ("expert", {}, 400),
+    "events/merge/": ("expert", {}, 400),
+    "events/relabel/": ("expert", {}, 400),
+    "events/relabel/00000000-0000-4000-8000-000000000000/undo/": ("expert", {}, 404),
+    "saved-filters/": ("expert", {}, 400),
     "events/{event}/gold/": ("manager", {}, 201),
     "models/{model}/promote/": ("manager", {}, 200),
     "runs/": ("manager", {"site": "Test slope", "kind": "train"}, 201),
@@ -140,6 +150,11 @@ def test_taking_a_gold_check_away_needs_a_manager(client_of, role, ids):
     assert answer.status_code == outcome(role, "manager", 409), answer.content
 
 
+def test_removing_a_saved_filter_needs_an_expert(client_of, role, ids):
+    answer = client_of.delete("/api/v1/saved-filters/1/")
+    assert answer.status_code == outcome(role, "expert", 404), answer.content
+
+
 def test_who_lacks_the_role_is_told_which(as_viewer, site, refused):
     said = refused(as_viewer.post("/api/v1/review-items/next/", {"site": site.pk}), 403, "permission_denied")
     assert "no expert" in said["detail"]
@@ -157,9 +172,11 @@ def test_every_address_stands_in_a_table_above():
     import re
 
     def plain(pattern):
-        return re.sub(r"\(\?P<pk>[^)]*\)|<int:id>", "{}", str(pattern)).strip("^$").replace("\\Z", "")
+        named = r"\(\?P<pk>[^)]*\)|\(\?P<batch>.*\{12\}\)|<int:id>"
+        return re.sub(named, "{}", str(pattern)).strip("^$").replace("\\Z", "")
 
     api = next(p for p in get_resolver().url_patterns if str(p.pattern) == "api/")
     version_1 = next(p for p in api.url_patterns if str(p.pattern) == "v1/")
-    stated = {re.sub(r"\{\w+\}", "{}", address.split("?")[0]) for address in [*READS, *NOT_RECORDED, *WRITES]}
-    assert {plain(p.pattern) for p in version_1.url_patterns} - stated == {"token/"}
+    given = r"\{\w+\}|[0-9a-f-]{36}"
+    stated = {re.sub(given, "{}", address.split("?")[0]) for address in [*READS, *NOT_RECORDED, *WRITES]}
+    assert {plain(p.pattern) for p in version_1.url_patterns} - stated == {"token/", "saved-filters/{}/"}
