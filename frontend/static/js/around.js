@@ -2,7 +2,7 @@
  * What lies around an event: surroundings, record section, sound, similar events. Each has a <section> of its name and a
  * module of its name, loaded when a key first asks for it, that exports a class:
  *
- *     constructor(element, deps)   the section to fill; deps = { say, trouble, ink, policy, className }
+ *     constructor(element, deps)   the section to fill; deps = { say, trouble, ink, policy, className, seen }
  *     async show(item, station)    draw for this event and station (NET.STA.LOC); called again when either changes
  *     hide()                       stop what goes on; hides its section where an action of its own closes it
  *     actions()                    [{ id, run }], ids of ACTIONS

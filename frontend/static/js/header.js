@@ -77,8 +77,13 @@ function why(item, problems) {
     return h("div", {},
         h("p", { class: "why" }, item.reason_text),
         item.standing ? h("p", { class: "muted small", id: "standing", title: "Why it stands where it stands in the queue" }, item.standing) : null,
-        item.event.description ? h("p", { class: "muted line", title: item.event.description }, h("bdi", {}, item.event.description)) : null,
+        saysMore(item) ? h("p", { class: "muted line", title: item.event.description }, h("bdi", {}, item.event.description)) : null,
         all.length ? h("ul", { class: "problems", tabindex: "0", "aria-label": "Problems of the record" }, all.map((text) => h("li", {}, text))) : null);
+}
+
+/** Whether an event's description says more than its class. */
+function saysMore({ event: { description, catalogue_label: code } }) {
+    return description && description.trim().toLowerCase().replaceAll(" ", "_") !== code;
 }
 
 /**

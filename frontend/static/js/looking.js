@@ -75,6 +75,13 @@ export function lookingActions({ show, redraw, onStation, trouble }) {
     };
 }
 
+/** What of the record a panel shows, { from, to } in ms; null without one. */
+export function spanOf(panel) {
+    if (!panel) return null;
+    const from = Date.parse(panel.about.starttime);
+    return { from, to: from + 1000 * durationOf(panel) };
+}
+
 const nameIn = (item) => (code) => item.classes.find((one) => one.code === code)?.name ?? code;
 
 /** The box that the zoom of the moment makes: what is seen of the first component's maps. */

@@ -175,6 +175,7 @@ export function eventSpan({ about, tensors }) {
 /** What of the event lies outside of the window, in words. */
 export function outside(panel) {
     const { start, end } = eventSpan(panel);
+    if (start === null && end === null) return ["The event reaches beyond this window at both ends."];
     return [start === null && "The event begins outside of this window.", end === null && "The event ends outside of this window."]
         .filter(Boolean);
 }

@@ -8,7 +8,7 @@ import { connect, filter, next, redraw, showMap, showStation, withoutDeciding } 
 import { className } from "./header.js";
 import { KeyList, Keymap } from "./keylist.js";
 import { listen } from "./keys.js";
-import { lookingActions } from "./looking.js";
+import { lookingActions, spanOf } from "./looking.js";
 import { afterBlind, historyList, toAdjudicate } from "./opinions.js";
 import { followPointer, refresh } from "./over.js";
 import { cancelSpan, closeMore, drawBoxOn, leaveBox, openComment, saveSpan, setSpan, submitComment, turnConfidence, turnVerdict } from "./saying.js";
@@ -19,7 +19,8 @@ import { calm, now, page, part, say, state, trouble } from "./state.js";
 const ROOMY_PX = 2200;
 const keymap = new Keymap();
 const keyList = new KeyList(part("keys"), keymap, { classes: () => now.item?.classes ?? [], onChange: () => now.item && redraw() });
-const around = new Around(part("around"), { say, trouble, ink, policy: () => now.item?.policy ?? {}, className: (code) => className(now.item, code) },
+const around = new Around(part("around"), { say, trouble, ink, policy: () => now.item?.policy ?? {}, className: (code) => className(now.item, code),
+    seen: () => spanOf(now.panel) },
     (isOpen) => part("bench").classList.toggle("with-around", isOpen));
 
 /* ---- what each action does ---- */

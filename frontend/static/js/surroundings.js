@@ -7,6 +7,8 @@ import { fetchImage, fetchWaves, peakOf, query } from "./waves.js";
 
 const AFTER_ZOOM_MS = 120;
 const LEAST_SPAN_MS = 200;
+// Seen beyond what was recorded.
+const EDGE_MS = 3000;
 const minutes = (seconds) => `±${seconds / 60} min`;
 
 /** Lanes of a station's components; one amplitude for all, so that components compare. */
@@ -14,6 +16,20 @@ export function componentLanes(station, from, to, gain) {
     const peak = Math.max(...station.rows.map((row) => peakOf(station, row, from, to)), 0);
     return station.rows.map((row) => ({ kind: "wave", title: row.letter, station, row, peak: peak / gain,
         note: peak ? `±${Number((peak / gain).toPrecision(2))}` : "silent" }));
+}
+
+/**
+ * The span that is drawn where nobody zoomed: all that was asked for, or, where a fifth of it or more was not recorded at
+ * its ends, the event and what was recorded. In ms.
+ */
+export function wholeOf({ about, stations: [{ rows, start, sampling_rate_hz: rate }] }) {
+    const [from, to] = [Date.parse(about.starttime), Date.parse(about.endtime)];
+    const first = Math.min(...rows.map(({ mask }) => mask.indexOf(1)).filter((i) => i >= 0));
+    const last = Math.max(...rows.map(({ mask }) => mask.lastIndexOf(1)));
+    if (!Number.isFinite(first)) return { from, to };
+    const begin = Math.max(from, Math.min(start + (1000 * first) / rate, Date.parse(about.event_start)) - EDGE_MS);
+    const end = Math.min(to, Math.max(start + (1000 * last) / rate, Date.parse(about.event_end)) + EDGE_MS);
+    return to - from - (end - begin) >= (to - from) / 5 ? { from: begin, to: end } : { from, to };
 }
 
 export class Surroundings {
@@ -94,13 +110,20 @@ export class Surroundings {
     paint() {
         if (!this.waves) return;
         const { about, stations: [whole] } = this.waves;
-        const { from, to } = this.view ?? { from: Date.parse(about.starttime), to: Date.parse(about.endtime) };
+        const { from, to } = this.view ?? wholeOf(this.waves);
         const station = this.detail?.from <= from && this.detail?.to >= to ? this.detail.station : whole;
         const lanes = componentLanes(station, from, to, seeing.gain);
         if (this.image) lanes.push({ kind: "image", title: this.image.about.component, note: "power", image: this.image, range_db: seeing.range_db });
         this.timeline.canvas.setAttribute("aria-label", this.inWords(whole, from, to));
-        this.timeline.show({ from, to, lanes, shades: [{ from: Date.parse(about.event_start), to: Date.parse(about.event_end), words: "event" }] });
+        this.timeline.show({ from, to, lanes, shades: this.shades(about) });
         this.say(whole);
+    }
+
+    /** The event, and the part of it that the network was given, where the page knows that. */
+    shades({ event_start: start, event_end: end }) {
+        const seen = this.deps.seen?.();
+        const event = { from: Date.parse(start), to: Date.parse(end), words: "event" };
+        return seen ? [event, { ...seen, words: "what the network saw", isLine: true }] : [event];
     }
 
     inWords(station, from, to) {
@@ -111,7 +134,9 @@ export class Surroundings {
     say(station) {
         const thinned = station.thinned > 1 ? `drawn from every sample; zoom in to see ${station.recorded_hz} Hz` : `${station.recorded_hz} Hz`;
         const power = this.image ? `spectrogram of the unfiltered record: ${Math.round(this.image.about.peak_db)} dB of counts²/Hz at most, ${seeing.range_db} dB deep` : "";
-        const parts = [`${station.station}, ${bandWords()}, ${thinned}`, power, this.trouble, ...station.problems, ...this.waves.about.problems];
+        const { from, to } = wholeOf(this.waves);
+        const isCut = from > Date.parse(this.waves.about.starttime) || to < Date.parse(this.waves.about.endtime);
+        const parts = [`${station.station}, ${bandWords()}, ${thinned}`, isCut ? "nothing was recorded beyond what is drawn" : "", power, this.trouble, ...station.problems, ...this.waves.about.problems];
         this.status.textContent = parts.filter(Boolean).join(" · ");
         this.trouble = "";
     }

@@ -27,7 +27,7 @@ export function colours() {
 }
 
 /**
- * A scene: { from, to, lanes, shades: [{ from, to, colour, words }], selection: { from, to } | null }. A lane is
+ * A scene: { from, to, lanes, shades: [{ from, to, colour, words, isLine }], selection: { from, to } | null }. A lane is
  * { kind: "wave", title, note, station, row, peak, strong } or { kind: "image", title, note, image, range_db }.
  */
 export class Timeline {
@@ -158,17 +158,19 @@ export class Timeline {
         if (selection) this.paintSelection(pen, selection, inner, ink);
     }
 
-    paintShade(pen, { from, to, colour }, box, ink) {
+    paintShade(pen, { from, to, colour, isLine }, box, ink) {
         const [left, right] = [Math.max(box.x, this.x(from)), Math.min(box.x + box.w, this.x(to))];
         if (right < box.x || left > box.x + box.w) return;
+        pen.fillStyle = colour ?? (isLine ? ink.warn : ink.accent);
+        if (isLine) return pen.fillRect(left, box.y - 3, Math.max(1, right - left), 3);
         pen.globalAlpha = 0.16;
-        pen.fillStyle = colour ?? ink.accent;
         pen.fillRect(left, box.y, Math.max(1, right - left), box.h);
         pen.globalAlpha = 1;
     }
 
-    paintEdges(pen, { from, to, colour, words }, box, ink) {
-        pen.strokeStyle = colour ?? ink.accent;
+    /** Both ends of a span, its words at its beginning; of one that is but a line above the lanes, at its end. */
+    paintEdges(pen, { from, to, colour, words, isLine }, box, ink) {
+        pen.strokeStyle = colour ?? (isLine ? ink.warn : ink.accent);
         pen.fillStyle = ink.text;
         pen.setLineDash([5, 3]);
         for (const time of [from, to]) {
@@ -177,11 +179,11 @@ export class Timeline {
             stroke(pen, [[x, box.y - 3], [x, box.y + box.h]]);
         }
         pen.setLineDash([]);
-        const middle = Math.max(box.x, this.x(from));
-        if (words && middle < box.x + box.w && this.x(to) >= box.x) {
-            pen.textAlign = "left";
-            pen.fillText(words, Math.min(middle + 2, box.x + box.w - pen.measureText(words).width), box.y - 6);
-        }
+        const [left, right] = [Math.max(box.x, this.x(from)), Math.min(box.x + box.w, this.x(to))];
+        if (!words || right < left) return;
+        const room = pen.measureText(words).width;
+        pen.textAlign = "left";
+        pen.fillText(words, isLine ? Math.max(box.x, right - room - 2) : Math.min(left + 2, box.x + box.w - room), box.y - 6);
     }
 
     paintSelection(pen, { from, to }, box, ink) {
