@@ -70,8 +70,8 @@ export class Around {
             place.hidden = false;
             await this.draw(name);
         }
-        if (wasHidden && OPENING.includes(action)) return;
-        await this.parts[name].actions().find(({ id }) => id === action)?.run();
+        if (wasHidden && OPENING.includes(action)) return place.scrollIntoView({ block: "nearest" }); // now it has its height
+        return this.parts[name].actions().find(({ id }) => id === action)?.run();
     }
 
     async make(name) {
