@@ -49,7 +49,7 @@ class EventAdmin(NotAddedByHand, admin.ModelAdmin):
     date_hierarchy = "starttime"
     readonly_fields = [
         "site", "event_id", "starttime", "endtime", "station", "origin", "source", "catalogue_label", "label",
-        "created_at",
+        "merged_into", "created_at",
     ]  # fmt: skip
     inlines = [ObservationInline]
 

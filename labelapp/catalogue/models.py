@@ -173,6 +173,9 @@ class Event(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["site", "event_id"], name="one_event_per_id"),
             models.CheckConstraint(condition=Q(endtime__gte=F("starttime")), name="event_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(merged_into=None) | ~Q(merged_into=F("pk")), name="no_event_is_merged_into_itself"
+            ),
         ]
 
     def __str__(self):

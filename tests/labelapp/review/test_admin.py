@@ -35,18 +35,19 @@ def test_a_manager_sees_the_ledger_and_an_expert_does_not_enter_the_admin(client
 
 
 def test_a_manager_edits_the_words_of_an_event_and_not_its_label(client, manager, make_event, classes):
-    event = make_event("quake")
+    event, other = make_event("quake"), make_event("quake")
     client.force_login(manager)
     url = reverse("admin:catalogue_event_change", args=[event.pk])
     facts = {
         "description": "seen by a hiker", "latitude_deg": "46.1", "longitude_deg": "7.1",
         "label": classes["noise"].pk, "catalogue_label": classes["noise"].pk, "event_id": "x",
-        "observations-TOTAL_FORMS": 0, "observations-INITIAL_FORMS": 0,
+        "merged_into": other.pk, "observations-TOTAL_FORMS": 0, "observations-INITIAL_FORMS": 0,
     }  # fmt: skip
     assert client.post(url, facts).status_code == 302
     event.refresh_from_db()
     assert event.description == "seen by a hiker"
     assert (event.label.code, event.catalogue_label.code, event.event_id) == ("quake", "quake", "event 0")
+    assert event.merged_into is None
 
 
 POLICY = {

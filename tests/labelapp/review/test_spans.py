@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, Observation, Station
@@ -206,3 +207,8 @@ def test_nothing_of_a_refused_change_stays(site, station, expert, classes):
         )
     assert not Event.objects.exists()
     assert not ReviewItem.objects.exists()
+
+
+def test_the_database_refuses_an_event_merged_into_itself(event):
+    with pytest.raises(IntegrityError, match="no_event_is_merged_into_itself"), transaction.atomic():
+        Event.objects.filter(pk=event.pk).update(merged_into=event)
