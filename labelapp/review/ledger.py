@@ -13,6 +13,7 @@ from labelapp.catalogue.errors import Invalid, Refused
 from labelapp.catalogue.models import Event, EventClass, Explanation, ModelVersion, Prediction, Site
 from labelapp.review import chain, triggers
 from labelapp.review.chain import Problem
+from labelapp.review.checking import check_merges, check_spans
 from labelapp.review.details import clean
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.standing import iso, standing
@@ -180,9 +181,9 @@ def verify(site: Site, *, files: bool = True, expect_head: str = "") -> list[Pro
     """Everything that is wrong with a site's ledger; empty where it is sound.
 
     Checks the database's triggers, the chain, that each row follows from those before, that the labels are what the
-    replay gives, that closed items have their decision, and that what was shown is still what it was; with `files`
-    also the stored panels and weights. Rows cut off the end show as labels and items without a decision; who rewrites
-    those too is found only by a head noted elsewhere: `expect_head`.
+    replay gives, that events were moved and merged as the rows say, that closed items have their decision, and that
+    what was shown is still what it was; with `files` also the stored panels and weights. Rows cut off the end show as
+    labels and items without a decision; who rewrites those too is found only by a head noted elsewhere: `expect_head`.
     """
     with transaction.atomic():  # one state of everything, while experts go on deciding
         if connection.vendor == "postgresql":
@@ -195,6 +196,8 @@ def verify(site: Site, *, files: bool = True, expect_head: str = "") -> list[Pro
             *_check_head(rows, expect_head),
             *_check_steps(site, rows),
             *_check_labels(site, rows),
+            *check_merges(site, rows),
+            *check_spans(site, rows),
             *_check_items(site),
         ]  # fmt: skip
     return [*problems, *_check_shown(rows, files)]

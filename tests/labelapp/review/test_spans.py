@@ -212,3 +212,29 @@ def test_nothing_of_a_refused_change_stays(site, station, expert, classes):
 def test_the_database_refuses_an_event_merged_into_itself(event):
     with pytest.raises(IntegrityError, match="no_event_is_merged_into_itself"), transaction.atomic():
         Event.objects.filter(pk=event.pk).update(merged_into=event)
+
+
+class TestVerification:
+    def said(self, site):
+        return " ".join(str(problem) for problem in ledger.verify(site))
+
+    def test_finds_boundaries_that_no_row_moved(self, site, event, expert):
+        services.move_boundaries(event=event, expert=expert, starttime=at(1), endtime=at(8))
+        services.move_boundaries(event=event, expert=expert, starttime=at(2), endtime=at(9))
+        assert ledger.verify(site) == []
+        Event.objects.filter(pk=event.pk).update(starttime=at(1))
+        assert f"row 2: event {event} runs from {iso(at(1))}" in self.said(site)
+        assert f"the ledger gives from {iso(at(2))} to {iso(at(9))}" in self.said(site)
+
+    def test_finds_merges_undone_redirected_or_made_past_the_ledger(self, site, make_event, expert):
+        one, other, third = [make_event("quake", starttime=at(n), endtime=at(n + 1)) for n in (0, 5, 9)]
+        services.merge_events(events=[one, other], expert=expert)
+        assert ledger.verify(site) == []
+        others = Event.objects.filter(pk=other.pk)
+        others.update(merged_into=third)
+        assert f"event {other} is merged into {third}, but the ledger merged it into {one}" in self.said(site)
+        others.update(merged_into=None)
+        assert f"event {other} stands by itself, but the ledger merged it into {one}" in self.said(site)
+        others.update(merged_into=one)
+        Event.objects.filter(pk=third.pk).update(merged_into=one)
+        assert self.said(site) == f"event {third} is merged into {one}, but no row says so."
