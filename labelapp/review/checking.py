@@ -16,9 +16,9 @@ def check_merges(site: Site, rows: Sequence[Relabel]) -> Iterator[Problem]:
     said = {row.event_id: row for row in _holding(rows, Kind.MERGE)}
     merged = site.events.exclude(merged_into=None).values_list("pk", "event_id", "merged_into__event_id")
     found = {pk: into for pk, _, into in merged}
-    for pk, event_id, into in merged:
+    for pk, event_id, survivor in merged:
         if pk not in said:
-            yield Problem(None, f"event {event_id} is merged into {into}, but no row says so.")
+            yield Problem(None, f"event {event_id} is merged into {survivor}, but no row says so.")
     for row in said.values():
         into, expected = found.get(row.event_id), _detail(row, "into")
         if into != expected:
