@@ -45,8 +45,8 @@ def decide(
     `details.clean` takes them.
     `prediction` is the one that the expert was shown (None: none was); a newer one may have arrived meanwhile.
     `panels` says which panels of it were on the page, {NET.STA.LOC: sha256}; left out, its newest ones were. The
-    lease may have run out, if nobody else has decided since: also where another has been given the item. The same
-    decision by the same expert, sent twice, gives the row that is there already.
+    lease may have run out, if nobody else has decided since: also where another has been given the item, but for
+    a blind decision. The same decision by the same expert, sent twice, gives the row that is there already.
     Raises NotAllowed (not an expert), DecidedMeanwhile (with the row of whoever was first), Conflict (withdrawn, or
     held by somebody else), Invalid (a class of another site, a change without a reason, a prediction of another event).
     """
@@ -56,7 +56,7 @@ def decide(
     item = locked(item.pk)
     if made_before := _same_decision(item, expert, event_class, blind):
         return made_before
-    if not _lost_lease(item, expert):
+    if blind or not _lost_lease(item, expert):  # a blind decision goes on with the lease: not with another's
         refuse_unless_free_for(item, expert)
     event = Event.objects.select_for_update(of=("self",)).select_related("label").get(pk=item.event_id)
     policy = policy_of(site)

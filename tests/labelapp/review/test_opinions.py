@@ -209,6 +209,17 @@ def test_whoever_takes_a_blind_item_over_begins_blindly(site, ask, decide, exper
     assert ledger.verify(site) == []
 
 
+def test_a_blind_decision_takes_no_item_from_whoever_was_given_it_since(site, ask, decide, expert, manager):
+    ReviewPolicy.objects.create(site=site, blind=True)
+    item = services.take_item(item=ask("quake", "rockfall"), expert=expert)
+    ReviewItem.objects.update(held_until=item.created_at)
+    services.next_item(site=site, expert=manager)
+    with pytest.raises(Conflict, match="is held by a manager until"):
+        decide(item, "noise", blind=True, prediction=None)
+    item.refresh_from_db()
+    assert (item.holder, item.blind, Relabel.objects.count()) == (manager, None, 0)
+
+
 def test_where_nobody_asked_for_blindness_nobody_decides_blindly(ask, decide):
     with pytest.raises(Conflict, match="You have seen what the machine says"):
         decide(ask(), "noise", blind=True, prediction=None)
