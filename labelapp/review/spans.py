@@ -22,6 +22,7 @@ Kind, State = Relabel.Kind, ReviewItem.State
 Span = tuple[datetime, datetime]
 
 LONGEST_EVENT = timedelta(days=1)
+YEARS = range(1900, 2200)
 LONGEST_REASON = 2_000
 MOST_MERGED = 20
 
@@ -83,6 +84,7 @@ def split_event(*, event: Event, expert: Any, at: datetime, reason: str = "") ->
     """
     site, (event,) = _locked([event], expert)
     reason, before = _clean(reason), (event.starttime, event.endtime)
+    _refuse_odd_years(at)
     if not before[0] < at < before[1]:
         runs = f"{event} runs from {iso(before[0])} to {iso(before[1])}"
         raise Invalid(f"{runs}. Split it between those, not at {iso(at)}.")
@@ -137,11 +139,18 @@ def _locked(events: Sequence[Event], expert: Any) -> tuple[Site, list[Event]]:
 
 
 def _checked(starttime: datetime, endtime: datetime) -> Span:
+    _refuse_odd_years(starttime, endtime)
     if endtime <= starttime:
         raise Invalid(f"It would end at {iso(endtime)}, not after its start at {iso(starttime)}. Give a later end.")
     if endtime - starttime > LONGEST_EVENT:
         raise Invalid(f"It would last {endtime - starttime}. An event lasts a day at most.")
     return starttime, endtime
+
+
+def _refuse_odd_years(*times: datetime) -> None:
+    for time in times:
+        if time.year not in YEARS:
+            raise Invalid(f"{time.isoformat()} is of the year {time.year}. Give one from {YEARS[0]} to {YEARS[-1]}.")
 
 
 def _clean(reason: str) -> str:

@@ -141,3 +141,17 @@ def test_viewers_change_nothing(as_viewer, make_event, refused, site):
 )
 def test_what_cannot_be_changed_so_is_refused_in_words(post, make_event, refused, site, address, body, status):
     refused(post(address.format(make_event("quake").pk), **({} if address else {"site": site.pk}), **body), status)
+
+
+@pytest.mark.parametrize("year", ["0001", "1899", "2200", "9999"])
+def test_times_of_no_seismogram_are_refused_wherever_they_are_given(post, make_event, refused, site, station, year):
+    event = make_event("quake")
+    span = {"starttime": f"{year}-06-01T00:00:00+14:00", "endtime": f"{year}-06-01T00:00:01+14:00"}
+    asked = [
+        post("", site=site.pk, station=str(station), **span),
+        post(f"{event.pk}/boundaries/", **span),
+        post(f"{event.pk}/split/", at=f"{year}-06-01T00:00:00Z"),
+    ]
+    for answer in asked:
+        refused(answer, 400)
+        assert f"is of the year {int(year)}. Give one from 1900 to 2199." in str(answer.json())
