@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import EMPTY_VALUES
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django_filters import rest_framework as filters
@@ -20,10 +21,12 @@ from labelapp.api.filter_fields import (
     YesNoFilter,
 )
 from labelapp.catalogue.models import Event, Observation, Site, TrainingExample
+from labelapp.catalogue.roles import is_manager
 from labelapp.catalogue.selectors import newest_prediction
 from labelapp.catalogue.vocabulary import agreement
 from labelapp.learning.models import Run
 from labelapp.review.models import Relabel, ReviewItem, SavedFilter
+from labelapp.review.opinions import ASKED_BLINDLY
 from labelapp.review.selectors import SHOWN
 from labelapp.review.standing import LABELLING, standing
 
@@ -132,7 +135,13 @@ REASONS = [(code, words) for code, words in ReviewItem.Reason.choices if code !=
 
 
 class QueueFilters(filters.FilterSet):
-    """A part of the queue: for lists, for leases, and to be saved under a name."""
+    """A part of the queue: for lists, for leases, and to be saved under a name.
+
+    Items of blind sites do not answer the filters in TELLING: who tries them would learn what is kept back. Managers
+    are told.
+    """
+
+    TELLING = ("reason", "judged", "probability_min", "probability_max", "predicted")
 
     reason = ChoiceFilter("reason", choices=REASONS, label="Why an expert should look.")
     label = ClassFilter("event__label__code", label="Class of the event's label.")
@@ -146,6 +155,12 @@ class QueueFilters(filters.FilterSet):
     class Meta:
         model = ReviewItem
         fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        found = super().filter_queryset(queryset)
+        tried = any(self.form.cleaned_data.get(name) not in EMPTY_VALUES for name in self.TELLING)
+        is_told = self.request is not None and is_manager(self.request.user)
+        return found.exclude(ASKED_BLINDLY) if tried and not is_told else found
 
     def at_station(self, items: QuerySet, name: str, value: QuerySet) -> QuerySet:
         return items.filter(Exists(Observation.objects.filter(event=OuterRef("event"), station__in=value)))

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django_filters import FilterSet
 
 from labelapp.api.filters import REASONS, STATUSES, EventFilters, QueueFilters
@@ -45,9 +46,9 @@ class SiteFilterForm(forms.Form):
         self.full_clean()
         return {name: self.data[name] for name, value in self.cleaned_data.items() if value not in (None, "")}
 
-    def apply(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def apply(self, rows: QuerySet[Any], request: HttpRequest | None = None) -> QuerySet[Any]:
         """The rows that pass."""
-        return self.filterset(self.given, queryset=rows).qs
+        return self.filterset(self.given, queryset=rows, request=request).qs
 
 
 class EventFilterForm(SiteFilterForm):
@@ -74,7 +75,7 @@ def share(label: str) -> forms.FloatField:
 
 
 class QueueFilterForm(SiteFilterForm):
-    """Of the queue's items."""
+    """Of the queue's items. Who is not told what the machine says is not offered to filter by it."""
 
     filterset, of_classes = QueueFilters, ("label", "judged")
 
@@ -87,3 +88,9 @@ class QueueFilterForm(SiteFilterForm):
     starttime_before = UTCTime("Until (UTC)")
     probability_min = share("Probability from")
     probability_max = share("Probability up to")
+
+    def __init__(self, data: Any, *, site: Site, is_told: bool) -> None:
+        super().__init__(data, site=site)
+        if not is_told:
+            for name in ("judged", "probability_min", "probability_max"):
+                del self.fields[name]

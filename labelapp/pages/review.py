@@ -12,25 +12,33 @@ from labelapp.catalogue.models import Site
 from labelapp.pages.filters import QueueFilterForm
 from labelapp.pages.modules import modules_of
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
-from labelapp.review.selectors import SHOWN, queue_counts, queue_items
+from labelapp.review.opinions import OPENLY, is_asked_blindly, is_independent, is_told
+from labelapp.review.selectors import SHOWN, policy_of, queue_counts, queue_items
 
 
 @for_viewers
 def queue(request: HttpRequest, site_id: int) -> HttpResponse:
     """What waits for experts, or the part of it that the filters choose."""
     site = get_site(site_id)
-    filters = QueueFilterForm(request.GET, site=site)
+    policy = policy_of(site)
+    told = is_told(request.user, policy)
+    filters = QueueFilterForm(request.GET, site=site, is_told=told)
     chosen = filters.given
     counts, by_reason = queue_counts(site), {name: value for name, value in chosen.items() if name != "reason"}
-    part = queue_counts(site, QueueFilters(by_reason, site.review_items.all()).qs) if by_reason else counts
+    found = QueueFilters(by_reason, site.review_items.all(), request=request)
+    part = queue_counts(site, found.qs) if by_reason else counts
+    reasons = [(code, words) for code, words in REASONS if told or code in OPENLY]
+    items = queue_items(site).filter(SHOWN).select_related("site__review_policy", "about")
+    page = page_of(request, filters.apply(items, request))
     return site_page(
         request,
         "queue",
         site,
-        page=page_of(request, filters.apply(queue_items(site).filter(SHOWN))),
+        page=page,
+        rows=[(item, is_asked_blindly(item, policy), is_independent(item)) for item in page],
         counts=counts,
         part=part,
-        reasons=[(code, words, part[code]) for code, words in REASONS if counts[code] or chosen.get("reason") == code],
+        reasons=[(code, words, part[code]) for code, words in reasons if counts[code] or chosen.get("reason") == code],
         filters=filters,
         chosen=chosen,
         chosen_query=urlencode(chosen),

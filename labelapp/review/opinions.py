@@ -6,7 +6,10 @@ somebody could not tell, or decides between two opinions, sees what there is.
 
 from typing import Any
 
+from django.db.models import Q
+
 from labelapp.catalogue.models import EventClass
+from labelapp.catalogue.roles import is_manager
 from labelapp.review import worth
 from labelapp.review.models import GoldEvent, Relabel, ReviewItem, ReviewPolicy
 from labelapp.review.standing import LABELLING, standing
@@ -16,6 +19,8 @@ Kind, Reason = Relabel.Kind, ReviewItem.Reason
 FACTS = ("prediction_id", "judged_class_id", "judged_probability", "basis", "suspicion")
 # Asked of somebody who has seen everything already, or must.
 OPENLY = (Reason.REQUEST, Reason.ADJUDICATION)
+# `is_asked_blindly`, for queries.
+ASKED_BLINDLY = Q(site__review_policy__blind=True, state=ReviewItem.State.OPEN) & ~Q(reason__in=OPENLY)
 
 
 def is_blind(item: ReviewItem, user: Any, policy: ReviewPolicy) -> bool:
@@ -26,6 +31,11 @@ def is_blind(item: ReviewItem, user: Any, policy: ReviewPolicy) -> bool:
 def is_asked_blindly(item: ReviewItem, policy: ReviewPolicy | None) -> bool:
     """Whether whoever is given the item must decide before they see what the machine says."""
     return bool(policy and policy.blind and item.state == ReviewItem.State.OPEN and item.reason not in OPENLY)
+
+
+def is_told(user: Any, policy: ReviewPolicy) -> bool:
+    """Whether the user may learn what the machine says of the site's open items: not on a blind one, but managers."""
+    return not policy.blind or is_manager(user)
 
 
 def blind_row(item: ReviewItem, user: Any) -> Relabel | None:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from labelapp.api.serializers.fields import Address, Code, SeedId
 from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.opinions import is_asked_blindly, is_independent
+from labelapp.review.opinions import OPENLY, is_asked_blindly, is_independent
 from labelapp.review.selectors import queue_counts
 
 # The reason of an item that may not be told: it would say what the machine, or another expert, thinks.
@@ -154,8 +154,14 @@ def as_text(time: Any) -> Any:
     return serializers.DateTimeField().to_representation(time)
 
 
-def counts_of(site: Any, among: Any = None) -> dict[str, Any]:
-    """A site's queue, or a part of it, in numbers, the reasons apart."""
+def counts_of(site: Any, among: Any = None, *, is_told: bool = True) -> dict[str, Any]:
+    """A site's queue, or a part of it, in numbers, the reasons apart.
+
+    Who is not told gets those that may not be told as one number, `question`: a part can be a single item.
+    """
     counts = queue_counts(site, among)
     by_reason = {reason: counts.pop(reason) for reason in ReviewItem.Reason.values}
+    if not is_told:
+        openly = {reason.value: by_reason.pop(reason.value) for reason in OPENLY}
+        by_reason = openly | {QUESTION: sum(by_reason.values())}
     return {**counts, "by_reason": by_reason}

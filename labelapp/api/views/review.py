@@ -28,7 +28,8 @@ from labelapp.catalogue.models import Site
 from labelapp.catalogue.roles import EXPERT
 from labelapp.review import services
 from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.selectors import SHOWN, queue_items
+from labelapp.review.opinions import is_told
+from labelapp.review.selectors import SHOWN, policy_of, queue_items
 
 
 def items() -> QuerySet[ReviewItem]:
@@ -46,7 +47,11 @@ class RelabelViewSet(Rows):
 
 
 class ReviewItemViewSet(Deciding):
-    """The review queue. An item is leased to one expert at a time."""
+    """The review queue. An item is leased to one expert at a time.
+
+    Items of a blind site do not answer filters by reason, class or probability of what is judged or predicted, which
+    would tell what is kept back; but requests and adjudications do, and to managers all.
+    """
 
     queryset = ReviewItem.objects.all()
     filterset_class = ReviewItemFilters
@@ -65,11 +70,12 @@ class ReviewItemViewSet(Deciding):
     @action(detail=False, filterset_class=CountFilters, pagination_class=None)
     def counts(self, request: Request) -> Response:
         """How many items the queue of a site has, or a part of it: for pages that keep the numbers fresh."""
-        found = CountFilters(request.query_params, ReviewItem.objects.all())
+        found = CountFilters(request.query_params, ReviewItem.objects.all(), request=request)
         if not found.is_valid() or not found.form.cleaned_data["site"]:
             said = {name: [str(text) for text in texts] for name, texts in found.errors.items()}
             raise ValidationError(said or {"site": ["Give the site's id or name."]})
-        return Response(counts_of(found.form.cleaned_data["site"], found.qs))
+        site = found.form.cleaned_data["site"]
+        return Response(counts_of(site, found.qs, is_told=is_told(request.user, policy_of(site))))
 
     @extend_schema(request=NextSerializer, responses=NextItemSerializer)
     @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
@@ -83,7 +89,7 @@ class ReviewItemViewSet(Deciding):
 
     def leased(self, site: Site, only: Mapping[str, Any] | None = None) -> Any:
         """The expert's next item, leased, as JSON; `only`: a part of the queue as QueueFilterSerializer gives it."""
-        among = QueueFilters(only, site.review_items.all()).qs if only else None
+        among = QueueFilters(only, site.review_items.all(), request=self.request).qs if only else None
         item = services.next_item(site=site, expert=self.request.user, among=among)
         shown, counts = self.get_queryset().get(pk=item.pk) if item else None, counts_of(site)
         return self.shown({"item": shown, "counts": counts}, NextItemSerializer, counts=counts)

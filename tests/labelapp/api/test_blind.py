@@ -8,9 +8,12 @@ from safetensors.numpy import load, save
 
 from labelapp.catalogue.errors import Refused
 from labelapp.catalogue.panels import without_relevance
+from labelapp.review import services
 from labelapp.review.models import ReviewItem, ReviewPolicy
 
 ITEMS = "/api/v1/review-items/"
+# Their digits may be any.
+CLOCKS = ("created_at", "held_until")
 # A number that stands in the relevance alone: its bytes must not come through.
 TELLTALE = np.float32(0.123456789)
 
@@ -62,7 +65,7 @@ def test_the_item_says_nothing_of_the_machine(given):
     )  # fmt: skip
     assert (given["standing"], given["basis"], given["suspicion"], given["out_of_fold"]) == ("", "", None, None)
     assert given["event"]["label"] == "quake"
-    text = json.dumps({name: value for name, value in given.items() if name not in {"classes", "counts"}})
+    text = json.dumps({name: value for name, value in given.items() if name not in {"classes", "counts", *CLOCKS}})
     assert "rockfall" not in text.lower()
     assert "0.9" not in text
 
@@ -190,3 +193,41 @@ def test_an_adjudication_shows_both_opinions_side_by_side(as_expert, as_second_e
 def test_an_item_of_a_blind_site_costs_a_bounded_number_of_queries(as_expert, given, django_assert_max_num_queries):
     with django_assert_max_num_queries(13):
         assert as_expert.get(f"{ITEMS}{given['id']}/").status_code == 200
+
+
+def test_a_blind_queue_answers_no_filter_that_would_tell_but_to_managers(as_expert, as_manager, item, site):
+    item.refresh_from_db()
+    telling = {"reason": item.reason, "judged": item.judged_class.code, "probability_min": 0, "predicted": "rockfall"}
+    for name, value in telling.items():
+        asked = {"site": site.pk, name: value}
+        assert as_expert.get(ITEMS, asked).json()["count"] == 0, name
+        assert as_manager.get(ITEMS, asked).json()["count"] == 1, name
+    assert as_expert.get(ITEMS, {"site": site.pk, "label": "quake"}).json()["count"] == 1
+    ReviewItem.objects.update(reason="request")
+    assert as_expert.get(ITEMS, {"site": site.pk, "judged": "rockfall"}).json()["count"] == 1
+
+
+def test_the_counts_of_a_part_of_a_blind_queue_do_not_tell_the_reason_of_its_only_item(as_expert, item, site):
+    by_reason = as_expert.get(f"{ITEMS}counts/", {"site": site.pk, "label": "quake"}).json()["by_reason"]
+    assert by_reason == {"request": 0, "adjudication": 0, "question": 1}
+
+
+def test_the_queue_page_keeps_back_what_the_list_keeps_back(client, expert, item, site):
+    client.force_login(expert)
+    shown = client.get(f"/sites/{site.pk}/queue/").content.decode()
+    assert item.event.event_id in shown
+    assert shown.count("kept back") == 1
+    assert "A question" in shown
+    for telling in (item.get_reason_display(), 'name="judged"', 'name="probability_min"'):
+        assert telling not in shown
+    assert item.event.event_id not in client.get(f"/sites/{site.pk}/queue/?reason={item.reason}").content.decode()
+
+
+def test_the_queue_page_keeps_the_label_back_where_a_second_opinion_is_asked(client, expert, item, site, decide):
+    ReviewPolicy.objects.update(blind=False, second_opinion_share=1)
+    item = ReviewItem.objects.get(pk=item.pk)
+    services.take_item(item=item, expert=expert)
+    decide(item, "rockfall")
+    client.force_login(expert)
+    rows = client.get(f"/sites/{site.pk}/queue/").content.decode().partition("<tbody>")[2]
+    assert "kept back" in rows
