@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from labelapp.catalogue import roles
 from labelapp.catalogue.models import EventClass, Site
 from labelapp.pages.site import for_viewers, get_site, site_page
 from labelapp.review import agreement as figures
@@ -38,7 +39,7 @@ def agreement(request: HttpRequest, site_id: int) -> HttpResponse:
         by_class=_by_class(found, classes),
         confused=_confused(found, classes),
         moved=_moved(ratings.moved(site), classes),
-        gold=_gold(ratings.gold(site), classes),
+        gold=_gold(ratings.gold(site) if roles.is_manager(request.user) else [], classes),
         policy=policy_of(site),
         **_open(site),
     )

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -20,15 +20,22 @@ COLUMNS = (
                "between", "gold", "batch", "span", "into", "parts", "from_event")),
     "previous_hash", "hash",
 )  # fmt: skip
+# Blank in every row, not in those of gold checks alone: what is missing would tell.
+TELLS_GOLD = ("asked", "about", "gold")
 
 
-def relabel_lines(site: Site, *, format: str = "csv", since: datetime | None = None) -> Iterator[str]:
-    """Lines of an export, oldest decision first, in bounded memory. Raises ValueError for an unknown format."""
+def relabel_lines(
+    site: Site, *, format: str = "csv", since: datetime | None = None, tells_gold: bool = True
+) -> Iterator[str]:
+    """Lines of an export, oldest decision first, in bounded memory. Raises ValueError for an unknown format.
+
+    Without `tells_gold` the CSV's cells that say what was a gold check are blank; jsonl is hashed, and always whole.
+    """
     rows = selectors.relabels(site, since=since).select_related("prediction__event_class").iterator(chunk_size=1000)
     if format == "jsonl":
         return (json.dumps(ledger.hashed(row), sort_keys=True, ensure_ascii=True) + "\n" for row in rows)
     if format == "csv":
-        return _csv_lines(rows)
+        return _csv_lines(rows, tells_gold)
     raise ValueError(f"There is no format {format!r}. Use csv or jsonl.")
 
 
@@ -38,14 +45,14 @@ def write_relabels(stream: TextIO, site: Site, format: str = "csv", since: datet
     return written - (format == "csv")
 
 
-def _csv_lines(rows: Iterator[Relabel]) -> Iterator[str]:
+def _csv_lines(rows: Iterator[Relabel], tells_gold: bool) -> Iterator[str]:
     writer = csv.writer(Line())
     yield str(writer.writerow(COLUMNS))
     for row in rows:
-        yield str(writer.writerow(_cells(row)))
+        yield str(writer.writerow(_cells(row, () if tells_gold else TELLS_GOLD)))
 
 
-def _cells(row: Relabel) -> list[object]:
+def _cells(row: Relabel, hidden: Iterable[str]) -> list[object]:
     shown, prediction = row.shown, row.prediction
     return [
         row.sequence,
@@ -63,7 +70,7 @@ def _cells(row: Relabel) -> list[object]:
         shown.get("prediction", {}).get("sha256", ""),
         shown.get("model", {}).get("sha256", ""),
         " ".join(f"{station}={sha256}" for station, sha256 in sorted(shown.get("panels", {}).items())),
-        *(_cell(row.details.get(name, "")) for name in SAID),
+        *("" if name in hidden else _cell(row.details.get(name, "")) for name in SAID),
         row.previous_hash,
         row.hash,
     ]

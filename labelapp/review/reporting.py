@@ -46,16 +46,19 @@ def comparison_csv(opinions: list[Opinion]) -> Iterator[str]:
             yield str(writer.writerow([guarded(event.event_id), iso(event.starttime), *(code or "" for code in said)]))
 
 
-def agreement_csv(site: Site, *, before_machine: bool = False) -> Iterator[str]:
-    """One line a figure with its 95 % interval and the events it rests on; empty where it cannot be computed."""
+def agreement_csv(site: Site, *, before_machine: bool = False, tells_gold: bool = True) -> Iterator[str]:
+    """One line a figure with its 95 % interval and the events it rests on; empty where it cannot be computed.
+
+    Gold checks are told to managers alone: `tells_gold`.
+    """
     writer = csv.writer(Line())
     yield str(writer.writerow(AGREEMENT))
-    for figure, of, found in _agreement(site, before_machine):
+    for figure, of, found in _agreement(site, before_machine, tells_gold):
         numbers = ["" if each is None else f"{each:.6f}" for each in found[:3]]
         yield str(writer.writerow([figure, guarded(of), *numbers, found.n]))
 
 
-def _agreement(site: Site, before_machine: bool) -> Iterator[tuple[str, str, Estimate]]:
+def _agreement(site: Site, before_machine: bool, tells_gold: bool) -> Iterator[tuple[str, str, Estimate]]:
     found = ratings.rounds(site, before_machine=before_machine)
     yield "fleiss_kappa", "all experts", agreement.fleiss_kappa(ratings.counted(found))
     for (one, other), kappa in ratings.kappas(found).items():
@@ -65,5 +68,5 @@ def _agreement(site: Site, before_machine: bool) -> Iterator[tuple[str, str, Est
         yield "class_kappa", code, row.kappa
     for expert, moved in agreement.movement_by_expert(ratings.moved(site)).items():
         yield "moved_by_the_machine", expert, moved.changed
-    for expert, right in agreement.accuracy_by_expert(ratings.gold(site)).items():
+    for expert, right in agreement.accuracy_by_expert(ratings.gold(site) if tells_gold else []).items():
         yield "right_on_gold", expert, right.right

@@ -8,7 +8,7 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet
 from django.utils import timezone
 
 from labelapp.catalogue.models import Event, Site
-from labelapp.review.models import Relabel, ReviewItem, ReviewPolicy
+from labelapp.review.models import GoldEvent, Relabel, ReviewItem, ReviewPolicy
 
 # What lists and counts tell of: not the gold checks, which an expert must take for questions like any other.
 SHOWN = Q(reserved_for__isnull=True)
@@ -91,6 +91,12 @@ def queue_counts(site: Site, among: QuerySet[ReviewItem] | None = None) -> dict[
 def policy_of(site: Site) -> ReviewPolicy:
     """How a site is reviewed; the defaults, not stored, where nobody set anything."""
     return ReviewPolicy.objects.filter(site=site).first() or ReviewPolicy(site=site)
+
+
+def has_gold(site: Site) -> bool:
+    """Whether the site has gold events, or has had answers about some."""
+    answered = site.relabels.filter(details__has_key="gold")
+    return GoldEvent.objects.filter(event__site=site).exists() or answered.exists()
 
 
 def site_of_batch(batch: str) -> Site | None:

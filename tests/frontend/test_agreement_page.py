@@ -81,12 +81,15 @@ def test_how_often_the_machine_moved_experts_and_where_to(
     assert "Of 4 events" in show().text
 
 
-def test_gold_checks_are_counted_by_expert(show, make_event, classes, expert, manager):
+def test_gold_checks_are_counted_by_expert_for_managers(client, show, make_event, classes, expert, manager):
     answers = {expert: ["quake", "quake", "noise", None], manager: ["quake"]}
     for who, said in answers.items():
         for code in said:
             row = ["unsure", None] if code is None else ["opinion", classes[code]]
             write(make_event("quake"), who, *row, gold={"expected": "quake"})
+    assert show().context["gold"] is None
+    assert "gold" not in show().text, "an expert must not learn which questions were checks"
+    client.force_login(manager)
     found = {name: (figure["estimate"].value, figure["n"], unsure) for name, figure, unsure in
              show().context["gold"]["by_expert"]}  # fmt: skip
     assert found == {"a expert": (pytest.approx(2 / 3), 3, 1), "a manager": (1.0, 1, 0)}

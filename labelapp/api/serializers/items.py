@@ -23,9 +23,10 @@ from labelapp.api.serializers.review import (
     counts_of,
 )
 from labelapp.catalogue.models import Event
+from labelapp.catalogue.roles import is_manager
 from labelapp.catalogue.selectors import latest_panels
 from labelapp.review.models import Relabel, ReviewItem, ReviewPolicy
-from labelapp.review.opinions import blind_row, is_blind, is_independent
+from labelapp.review.opinions import blind_row, is_blind, is_compared, is_independent
 from labelapp.review.selectors import history, policy_of
 
 # Of earlier decisions they learn these details.
@@ -151,13 +152,20 @@ class ItemSerializer(LeasedSerializer):
         return said
 
     def get_reason(self, item: ReviewItem) -> str:
-        """Why it is in the queue; `question` where that would tell what others think."""
-        return QUESTION if self.is_blind or is_independent(item) else item.reason
+        """Why it is in the queue; `question` where that would tell what others think, or that it was a gold check."""
+        return QUESTION if self.is_blind or is_independent(item) or self.is_secret(item) else item.reason
 
     def get_reason_text(self, item: ReviewItem) -> str:
         if is_independent(item):
             return "An independent opinion is asked for: label and history are kept back."
+        if self.is_secret(item):
+            return "A question."
         return "Say what you see; then you are told what the machine says." if self.is_blind else reason_text(item)
+
+    def is_secret(self, item: ReviewItem) -> bool:
+        """Whether experts must not learn, not even afterwards, if it is a gold check or a second opinion."""
+        is_check = item.reason == ReviewItem.Reason.GOLD or is_compared(item)
+        return is_check and not is_manager(self.context["request"].user)
 
     def get_blind(self, item: ReviewItem) -> bool:
         return self.is_blind
@@ -228,7 +236,7 @@ def reason_text(item: ReviewItem) -> str:
     if item.reason == ReviewItem.Reason.DETECTION:
         return f"{model}; the event was detected and has no label yet."
     if item.reason == ReviewItem.Reason.DOUBT:
-        return f"{model}, but doubts itself."
+        return f"{model}, but not clearly."
     if item.reason == ReviewItem.Reason.SECOND_OPINION and item.about and item.about.kind == Relabel.Kind.UNSURE:
         return f"{model}; somebody could not tell what it is."
     return f"{model}; {item.get_reason_display()}."

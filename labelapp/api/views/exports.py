@@ -8,7 +8,7 @@ from django.http import StreamingHttpResponse
 from django.utils.text import slugify
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 
@@ -18,8 +18,10 @@ from labelapp.api.serializers.catalogue import LabelErrorSerializer
 from labelapp.api.views.base import StrictParameters
 from labelapp.catalogue.exporting import catalogue_csv, label_errors_csv, label_errors_json
 from labelapp.catalogue.models import Event, ModelVersion, Site, TrainingExample
+from labelapp.catalogue.roles import is_manager
 from labelapp.catalogue.selectors import catalogue_events, examples
 from labelapp.review.exporting import relabel_lines
+from labelapp.review.selectors import has_gold
 
 KINDS = {"csv": "text/csv", "json": "application/json", "jsonl": "application/x-ndjson"}
 SITE = OpenApiParameter("site", str, required=True, description="Name or id of a site.")
@@ -53,10 +55,12 @@ class RelabelsCSV(StrictParameters):
         operation_id="relabels_csv", parameters=[SITE, SINCE], responses={(200, "text/csv"): OpenApiTypes.STR}
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """Every decision, or those since a time."""
+        """Every decision, or those since a time. Which questions were gold checks is told to managers alone."""
         site = asked_site(request)
         since = usable("decided_after", TimeField(required=False), request)
-        return as_file(relabel_lines(site, format=self.kind, since=since), site, f"relabels.{self.kind}")
+        tells_gold = is_manager(request.user)
+        lines = relabel_lines(site, format=self.kind, since=since, tells_gold=tells_gold)
+        return as_file(lines, site, f"relabels.{self.kind}")
 
 
 class RelabelsJSONL(RelabelsCSV):
@@ -70,7 +74,17 @@ class RelabelsJSONL(RelabelsCSV):
         responses={(200, "application/x-ndjson"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """Every decision, or those since a time."""
+        """Every decision, or those since a time.
+
+        Where a site has gold events this needs a manager: each row is hashed whole, and gold checks are told to nobody
+        else.
+        """
+        site = asked_site(request)
+        if not is_manager(request.user) and has_gold(site):
+            raise PermissionDenied(
+                f"{site} has gold checks, which this file tells; it needs a manager there. Ask one for the file, or "
+                "take relabels.csv, which leaves them out."
+            )
         return super().get(request)
 
 

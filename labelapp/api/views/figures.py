@@ -10,6 +10,7 @@ from labelapp.api.views.base import StrictParameters
 from labelapp.api.views.exports import SITE, as_file, asked_site
 from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import Site
+from labelapp.catalogue.roles import is_manager
 from labelapp.review.comparing import IMPORTED, JUDGING, NOW, UNSEEN, Opinion, opinion
 from labelapp.review.reporting import agreement_csv, comparison_csv, progress_csv
 
@@ -43,11 +44,12 @@ class AgreementCSV(StrictParameters):
         responses={(200, "text/csv"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """One line a figure, with its 95 % interval and the number of events."""
+        """One line a figure, with its 95 % interval and the number of events; gold checks for managers alone."""
         site, asked = asked_site(request), request.query_params.get("before_machine", "false")
         if asked not in ("true", "false"):
             raise ValidationError({"before_machine": [f"{asked[:40]!r} is not one of: true, false."]})
-        return as_file(agreement_csv(site, before_machine=asked == "true"), site, "agreement.csv")
+        lines = agreement_csv(site, before_machine=asked == "true", tells_gold=is_manager(request.user))
+        return as_file(lines, site, "agreement.csv")
 
 
 class ComparisonCSV(StrictParameters):

@@ -1,5 +1,7 @@
 """GET and PATCH /api/v1/sites/{id}/policy/, POST and DELETE /api/v1/events/{id}/gold/"""
 
+import csv
+
 import pytest
 
 from labelapp.review import gold
@@ -119,3 +121,22 @@ def test_nothing_that_an_expert_is_sent_tells_a_gold_check_from_a_second_opinion
     body = {"event_class": "noise", "prediction": check["prediction"]["id"]}
     row = as_expert.post(f"/api/v1/review-items/{check['id']}/decide/", body).json()["relabel"]
     assert (row["kind"], row["to_class"], row["details"].keys()) == ("opinion", "noise", {"held_s"})
+
+
+def test_a_gold_check_is_told_to_managers_alone_also_when_it_is_answered(as_manager, as_expert, ask, site, refused):
+    ReviewPolicy.objects.create(site=site, gold_share=1)
+    mark(as_manager, ask("noise", "quake").event)
+    check = as_expert.post("/api/v1/review-items/next/", {"site": site.pk}).json()["item"]
+    url = f"/api/v1/review-items/{check['id']}/"
+    as_expert.post(f"{url}decide/", {"event_class": "noise", "prediction": check["prediction"]["id"]})
+    assert [client.get(url).json()["reason"] for client in (as_expert, as_manager)] == ["question", "gold"]
+    assert "old" not in as_expert.get(url).json()["reason_text"]
+    asked = {"site": site.pk}
+    for client, told in ((as_expert, ["", ""]), (as_manager, ["gold", '{"expected": "noise"}'])):
+        lines = b"".join(client.get("/api/v1/relabels.csv", asked).streaming_content).decode().splitlines()
+        (row,) = csv.DictReader(lines)
+        assert [row["asked"], row["gold"]] == told
+        figures = b"".join(client.get("/api/v1/agreement.csv", asked).streaming_content).decode()
+        assert ("right_on_gold" in figures) == bool(told[0])
+    assert "it needs a manager" in refused(as_expert.get("/api/v1/relabels.jsonl", asked), 403)["detail"]
+    assert as_manager.get("/api/v1/relabels.jsonl", asked).status_code == 200
