@@ -16,7 +16,7 @@ from labelapp.review.standing import LABELLING, standing
 
 Kind = Relabel.Kind
 # `site_id` too: a row without it is asked for again, one by one.
-FIELDS = ("sequence", "site_id", "event_id", "expert_name", "kind", "to_code", "details", "prediction_id")
+FIELDS = ("sequence", "site_id", "event_id", "expert_id", "expert_name", "kind", "to_code", "details", "prediction_id")
 Round = dict[str, str]  # {expert: class code}
 
 
@@ -24,8 +24,10 @@ def rounds(site: Site, *, before_machine: bool = False) -> list[Round]:
     """What experts said of the same event without knowing of each other, a round each, two experts or more.
 
     Who could not tell is not in a round. `before_machine`: what they said before they saw the machine's opinion, where
-    they did; with it in view they may agree with each other because each agreed with the machine.
+    they did; with it in view they may agree with each other because each agreed with the machine. Of blind decisions
+    an expert's first on the event counts: taken back and made again, it is blind no more.
     """
+    first = _first_blind(site) if before_machine else {}
     rows = {row.sequence: row for row in standing(site.relabels.all()).only(*FIELDS)}
     found: dict[tuple[str, int], Round] = defaultdict(dict)
     for row in rows.values():
@@ -33,15 +35,24 @@ def rounds(site: Site, *, before_machine: bool = False) -> list[Round]:
             continue
         about = rows.get(row.details.get("about", 0))
         if about and about.kind in LABELLING:
-            found["about", about.sequence] |= _said(about, rows, before_machine) | _said(row, rows, before_machine)
+            found["about", about.sequence] |= _said(about, first) | _said(row, first)
         elif "gold" in row.details:
-            found["gold", row.event_id] |= _said(row, rows, before_machine)
+            found["gold", row.event_id] |= _said(row, first)
     return [ratings for ratings in found.values() if len(ratings) > 1]
 
 
-def _said(row: Relabel, rows: Mapping[int, Relabel], before_machine: bool) -> Round:
-    if before_machine:
-        row = rows.get(row.details.get("blind", 0), row)
+def _first_blind(site: Site) -> dict[tuple[int, int], Relabel]:
+    """{(event pk, expert pk): what the expert first said without the machine}, be it taken back since."""
+    first: dict[tuple[int, int], Relabel] = {}
+    for row in site.relabels.filter(kind=Kind.BLIND).order_by("sequence").only(*FIELDS):
+        first.setdefault((row.event_id, row.expert_id), row)
+    return first
+
+
+def _said(row: Relabel, first: Mapping[tuple[int, int], Relabel]) -> Round:
+    """What a row says, or what its expert said before it, by `_first_blind`, where they said it blindly."""
+    if "blind" in row.details:
+        row = first.get((row.event_id, row.expert_id), row)
     return {row.expert_name: row.to_code} if row.to_code else {}
 
 
@@ -69,10 +80,7 @@ def moved(site: Site) -> list[Moved]:
 
     Only an expert's first blind decision on an event counts: taken back and made again, it is blind no more.
     """
-    blind = site.relabels.filter(kind=Kind.BLIND).order_by("sequence").only(*FIELDS, "expert_id")
-    first: dict[tuple[int, int], Relabel] = {}
-    for row in blind:
-        first.setdefault((row.event_id, row.expert_id), row)
+    first = _first_blind(site)
     finals = standing(site.relabels.exclude(kind=Kind.BLIND).filter(details__has_key="blind", prediction__isnull=False))
     found = []
     for row in finals.select_related("prediction__event_class").order_by("sequence"):

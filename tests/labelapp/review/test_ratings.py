@@ -85,6 +85,21 @@ def test_a_blind_decision_made_again_after_the_machine_was_heard_counts_no_more(
     assert ratings.moved(site) == []
 
 
+def test_of_blind_decisions_made_twice_the_first_is_what_was_said_before_the_machine(
+    site, ask, decide, expert, manager
+):
+    ReviewPolicy.objects.create(site=site, second_opinion_share=1, blind=True)
+    item = ask("quake", "rockfall")
+    decide(item, "noise", blind=True, prediction=None)
+    services.undo(site=site, expert=expert)
+    decide(item, "rockfall", blind=True, prediction=None)
+    decide(item, "rockfall")
+    other = ReviewItem.objects.get(state="open")
+    decide(other, "quake", blind=True, prediction=None, expert=manager)
+    decide(other, "rockfall", expert=manager)
+    assert ratings.rounds(site, before_machine=True) == [{"a expert": "noise", "a manager": "quake"}]
+
+
 def test_the_answers_of_all_experts_to_one_gold_check_are_one_round(
     site, make_event, predict, manager, expert, classes
 ):
