@@ -20,7 +20,7 @@ from labelapp.review.gold import next_gold
 from labelapp.review.judging import judgements
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import allowed_for, free, held_by, policy_of, waiting
-from labelapp.review.standing import refuse_decided
+from labelapp.review.standing import iso, refuse_decided
 
 # The longest that an item can be put off: who never wants to see it again decides it instead.
 LONGEST_POSTPONE = timedelta(days=30)
@@ -169,7 +169,7 @@ def refuse_merged(event: Event) -> None:
 def refuse_unless_free_for(item: ReviewItem, expert: Any) -> None:
     refuse_merged(item.event)
     if item.state == ReviewItem.State.WITHDRAWN:
-        raise Conflict(f"{item.event} was withdrawn: a newer prediction leaves nothing to ask. Take the next item.")
+        raise Conflict(f"{item.event} was withdrawn: {_why_withdrawn(item)}. Take the next item.")
     if item.state == ReviewItem.State.DONE:
         refuse_decided(item)
     if item.held and item.holder != expert:
@@ -179,3 +179,13 @@ def refuse_unless_free_for(item: ReviewItem, expert: Any) -> None:
         raise Conflict(f"{item.event} is kept for another expert. Take the next item.")
     if item.reason == ReviewItem.Reason.SECOND_OPINION and item.about and item.about.expert_id == expert.pk:
         raise Conflict(f"You decided on {item.event}: the second opinion must be somebody else's. Take the next item.")
+
+
+def _why_withdrawn(item: ReviewItem) -> str:
+    """A question about decisions goes with them; the others when a newer model agrees with the label."""
+    asked_about = {row.sequence for row in (item.about, item.against) if row}
+    withdrawals = item.event.relabels.filter(kind=Relabel.Kind.WITHDRAW).order_by("-sequence") if asked_about else []
+    for row in withdrawals:
+        if row.details.get("withdraws") in asked_about:
+            return f"{row.expert_name} took back the decision that it was about, at {iso(row.decided_at)}"
+    return "a newer prediction leaves nothing to ask"

@@ -1,8 +1,9 @@
 """Taking decisions back: by a further row that gives back the label from before, never by removing one."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from labelapp.catalogue.errors import Conflict
 from labelapp.catalogue.models import Event, Site
@@ -14,23 +15,52 @@ from labelapp.review.standing import DECISIONS, DecidedMeanwhile, decisions_on, 
 State = ReviewItem.State
 
 
-@transaction.atomic
-def undo(*, site: Site, expert: Any) -> tuple[Relabel, ReviewItem | None]:
-    """Take back the expert's newest decision at a site that still holds; → (the withdrawal, the item to decide again).
+class Undone(NamedTuple):
+    """What an undo did: the withdrawal, the item to decide again, and what kept newer decisions from being taken back.
 
-    Called again, it takes back the one before. The item is leased to the expert; None where somebody else holds a newer
-    question about the event.
-    Raises NotAllowed (not an expert), Conflict (nothing is left, or somebody decided on the event since).
+    `item` is None where somebody else holds a newer question about the event. `passed_over`: of each event on which
+    somebody decided since, the newest decision, newest first.
+    """
+
+    relabel: Relabel
+    item: ReviewItem | None
+    passed_over: list[Relabel]
+
+
+@transaction.atomic
+def undo(*, site: Site, expert: Any) -> Undone:
+    """Take back the expert's newest decision at a site that can be; the item is leased to the expert.
+
+    Called again, it takes back the one before. Passed over are decisions on which somebody decided since (told), and
+    what is no single decision: rows of a bulk relabel (see `undo_batch`), labels carried over by a split, events that
+    were merged into others.
+    Raises NotAllowed (not an expert), Conflict (nothing is left), DecidedMeanwhile (others decided on all there is).
     """
     require_expert(expert)
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
-    alone = site.relabels.exclude(details__has_key="batch")  # a bulk relabel is taken back as a whole, by `undo_batch`
-    mine = alone.filter(expert=expert, kind__in=DECISIONS).select_related("event", "item", "from_class")
-    row = standing(mine).order_by("-sequence").first()
-    if row is None:
+    mine = _single_decisions(site, expert)
+    newest = mine.first()
+    if newest is None:
         raise Conflict(f"You have no decision at {site} that could be taken back.")
+    later = site.relabels.filter(kind__in=DECISIONS, event=OuterRef("event"), sequence__gt=OuterRef("sequence"))
+    row = mine.filter(~Exists(standing(later))).first() or newest  # the newest is refused, saying who decided since
+    passed = mine.filter(sequence__gt=row.sequence).values_list("event_id", flat=True)
+    passed_over = _newest_decisions(site, set(passed))
     withdrawal = withdraw(row=row, expert=expert)
-    return withdrawal, _ask_again(row, expert)
+    return Undone(withdrawal, _ask_again(row, expert), passed_over)
+
+
+def _single_decisions(site: Site, expert: Any) -> QuerySet[Relabel]:
+    """The expert's decisions that hold, made one at a time on events that are still events of their own."""
+    made = site.relabels.filter(expert=expert, kind__in=DECISIONS, event__merged_into=None)
+    alone = made.exclude(details__has_key="batch").exclude(details__has_key="from_event")
+    return standing(alone).select_related("event", "item", "from_class").order_by("-sequence")
+
+
+def _newest_decisions(site: Site, events: set[int]) -> list[Relabel]:
+    rows = standing(site.relabels.filter(event__in=events, kind__in=DECISIONS)).order_by("sequence") if events else []
+    newest = {row.event_id: row for row in rows}
+    return sorted(newest.values(), key=lambda row: -row.sequence)
 
 
 @transaction.atomic

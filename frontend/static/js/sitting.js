@@ -10,13 +10,21 @@ export function undoneWords(item, { to_class: label }) {
     return `${label ? `its label is ${className(item, label)} again` : "it is without a label again"}. Decide anew.`;
 }
 
-/** Takes back the newest decision of this expert at this site; the event comes back to be decided anew. */
+/** Which newer decisions were left, because somebody decided on those events since; a sentence, or nothing. */
+export function passedOverWords(passed) {
+    if (!passed.length) return "";
+    const [{ event_id: event, by }] = passed;
+    return ` Passed over: ${event}, which ${by} decided since${passed.length > 1 ? `, and ${passed.length - 1} more` : ""}.`;
+}
+
+/** Takes back the newest decision of this expert at this site that can be; the event comes back to be decided anew. */
 export async function undo() {
     now.back = null;
     await leaving(async () => {
-        const { relabel, item, counts } = await post("/api/v1/review-items/undo/", { site });
-        sitting.pop();
-        say(h("span", { "data-undone": relabel.sequence }, "Taken back: ", h("bdi", {}, relabel.event_id), item ? `; ${undoneWords(item, relabel)}` : "; another expert looks at it now."));
+        const { relabel, item, counts, passed_over: passed } = await post("/api/v1/review-items/undo/", { site });
+        const place = sitting.findIndex((decided) => decided.relabel.sequence === relabel.details.withdraws);
+        if (place >= 0) sitting.splice(place, 1);
+        say(h("span", { "data-undone": relabel.sequence }, "Taken back: ", h("bdi", {}, relabel.event_id), item ? `; ${undoneWords(item, relabel)}` : "; another expert looks at it now.", h("bdi", {}, passedOverWords(passed))));
         // Somebody else may look at it already: then on with the next.
         return item ? { item, counts } : null;
     });

@@ -74,9 +74,21 @@ class UndoSerializer(Strict):
     site = SiteField()
 
 
+class PassedOverSerializer(serializers.Serializer):
+    """An event that was not gone back to: who decided on it since, and when."""
+
+    event_id = serializers.CharField(source="event_name")
+    by = serializers.CharField(source="expert_name")
+    decided_at = serializers.DateTimeField()
+
+
 class UndoneSerializer(serializers.Serializer):
-    """The withdrawal, and the item to decide again, leased; null where somebody else holds a newer question."""
+    """The withdrawal, and the item to decide again, leased; null where somebody else holds a newer question.
+
+    `passed_over`: newer decisions of yours that cannot be taken back.
+    """
 
     relabel = RelabelSerializer()
     item = ItemSerializer(allow_null=True)
     counts = CountsSerializer()
+    passed_over = PassedOverSerializer(many=True)

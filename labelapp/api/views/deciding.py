@@ -54,13 +54,12 @@ class Deciding(Rows):
     @extend_schema(request=UndoSerializer, responses=UndoneSerializer)
     @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
     def undo(self, request: Request) -> Response:
-        """Take back your newest decision at a site that still holds; the item is leased to you again."""
+        """Take back your newest decision at a site on which nobody decided since; the item is leased to you again."""
         site = self.body(UndoSerializer)["site"]
-        relabel, item = services.undo(site=site, expert=request.user)
-        shown, counts = self.get_queryset().get(pk=item.pk) if item else None, counts_of(site)
-        return Response(
-            self.shown({"relabel": relabel, "item": shown, "counts": counts}, UndoneSerializer, counts=counts)
-        )
+        done, counts = services.undo(site=site, expert=request.user), counts_of(site)
+        item = self.get_queryset().get(pk=done.item.pk) if done.item else None
+        said = {**done._asdict(), "item": item, "counts": counts}
+        return Response(self.shown(said, UndoneSerializer, counts=counts))
 
 
 def class_of(item: ReviewItem | Event, code: str) -> EventClass:

@@ -48,6 +48,19 @@ def test_who_was_overtaken_is_shown_the_other_s_decision(as_expert, site, ask, d
     assert (said["theirs"]["expert"], said["theirs"]["to_class"]) == ("another expert", "noise")
 
 
+def test_the_answer_names_what_was_passed_over(as_expert, site, ask, decide, second_expert):
+    older, newer = ask("quake", "rockfall"), ask("quake", "rockfall")
+    decide(older, "rockfall")
+    decide(newer, "rockfall")
+    ReviewItem.objects.filter(pk=newer.pk).update(state="open")
+    theirs = decide(newer, "noise", by=second_expert)
+    said = undo(as_expert, site).json()
+    assert said["item"]["id"] == older.pk
+    (passed,) = said["passed_over"]
+    assert (passed["event_id"], passed["by"]) == ("event 1", "another expert")
+    assert passed["decided_at"][:19] == theirs.decided_at.isoformat()[:19]
+
+
 def test_what_names_no_site_is_refused(as_expert, refused, db):
     for body in ({}, {"site": "nowhere"}, {"site": 3, "item": 4}):
         refused(as_expert.post("/api/v1/review-items/undo/", body), 400, "invalid")

@@ -12,7 +12,7 @@ from tests.labelapp.review.tampering import execute, unguarded
 @pytest.fixture
 def undo(site, expert):
     def make(by=expert):
-        return services.undo(site=site, expert=by)
+        return services.undo(site=site, expert=by)[:2]
 
     return make
 
@@ -89,6 +89,47 @@ def test_what_somebody_decided_since_is_not_pulled_from_under_them(site, ask, de
     undo()
     assert label_of(item) == "quake"
     assert ledger.verify(site) == []
+
+
+def test_what_somebody_decided_since_is_passed_over_for_what_is_older(site, ask, decide, expert, manager):
+    older, newer = ask("quake", "rockfall"), ask("quake", "rockfall")
+    decide(older, "rockfall")
+    decide(newer, "rockfall")
+    theirs = decide(services.ask_for_review(event=newer.event, expert=manager), "noise", expert=manager)
+    done = services.undo(site=site, expert=expert)
+    assert (done.relabel.details, done.item.pk, done.passed_over) == ({"withdraws": 1}, older.pk, [theirs])
+    assert (label_of(older), label_of(newer)) == ("quake", "noise")
+    with pytest.raises(DecidedMeanwhile, match="a manager labelled event 1 noise"):
+        services.undo(site=site, expert=expert)
+    assert ledger.verify(site) == []
+
+
+def test_bulk_relabels_splits_and_merged_events_do_not_keep_older_decisions_from_being_taken_back(
+    site, ask, decide, make_event, expert, classes
+):
+    first, second, third = ask("quake"), ask("quake"), make_event("quake")
+    decide(first, "rockfall")
+    decide(second, "rockfall")
+    services.relabel_events(
+        site=site, events=[third.pk], expert=expert, event_class=classes["noise"], reason="all of them"
+    )
+    middle = third.starttime + (third.endtime - third.starttime) / 2
+    services.split_event(event=third, expert=expert, at=middle)
+    services.merge_events(events=[third, second.event], expert=expert)
+    done = services.undo(site=site, expert=expert)
+    merged_away = type(third).objects.get(merged_into__isnull=False)
+    expected = first if merged_away == second.event else second
+    assert (done.item.pk, done.passed_over) == (expected.pk, [])
+    assert ledger.verify(site) == []
+
+
+def test_whoever_holds_a_second_opinion_is_told_that_the_first_was_taken_back(site, ask, decide, undo, manager):
+    ReviewPolicy.objects.create(site=site, second_opinion_share=1)
+    decide(ask("quake", "rockfall"), "rockfall")
+    second = services.next_item(site=site, expert=manager)
+    undo()
+    with pytest.raises(Conflict, match="a expert took back the decision that it was about, at 20"):
+        decide(second, "noise", expert=manager)
 
 
 def test_an_expert_takes_back_nothing_of_others(ask, decide, undo, manager):
