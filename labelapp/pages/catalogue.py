@@ -50,9 +50,9 @@ def sites(request: HttpRequest) -> HttpResponse:
 
 
 def listed_events(site: Site) -> QuerySet[Event]:
-    """A site's events with the newest prediction, whether they wait for review, and whether an expert decided."""
+    """A site's events with the newest prediction, whether they wait for review, and whether a decision stands."""
     items = ReviewItem.objects.filter(SHOWN, event=OuterRef("pk"), state=ReviewItem.State.OPEN)
-    decisions = Relabel.objects.filter(event=OuterRef("pk"))
+    decisions = standing(Relabel.objects.filter(event=OuterRef("pk"), kind__in=LABELLING))
     return catalogue_events(site).annotate(is_waiting=Exists(items), is_reviewed=Exists(decisions))
 
 

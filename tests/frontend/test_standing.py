@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from labelapp.review.services import fill_queue
+from labelapp.review.services import decide, fill_queue, take_item, undo
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -38,6 +38,16 @@ def test_of_an_event_from_before_nothing_is_said(enqueue, review):
     page = review()
     expect(page.locator("#standing")).to_have_count(0)
     expect(page.locator(".bars .predicted").first).to_have_text("Rockfall")
+
+
+def test_an_event_whose_decision_was_taken_back_is_not_called_reviewed(remembered, client, expert, classes, site):
+    client.force_login(expert)
+    badge = '<span class="badge good">reviewed</span>'
+    item = take_item(item=remembered, expert=expert)
+    decide(item=item, expert=expert, event_class=classes["rockfall"], reason="impacts", prediction=item.prediction)
+    assert badge in client.get(reverse("events", args=[site.pk])).text
+    undo(site=site, expert=expert)
+    assert badge not in client.get(reverse("events", args=[site.pk])).text
 
 
 def test_the_queue_says_why_each_event_is_where_it_is(remembered, client, viewer, site):
