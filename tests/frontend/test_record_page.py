@@ -107,6 +107,20 @@ def test_another_station_and_another_time_are_chosen_by_the_form(record):
     expect(page.locator("#trouble")).to_contain_text("This is no time")
 
 
+def test_a_time_without_an_offset_is_utc_wherever_the_browser_stands(record):
+    page = record("?time=2026-03-01T06:04:00&length_s=60", timezone_id="Europe/Paris")
+    assert span(page) == [240, 300]
+    for text, second in (("2026-03-01 06:05", 300), ("2026-03-01T07:06:00+01:00", 360)):
+        page.get_by_label("From (UTC)").fill(text)
+        page.get_by_label("From (UTC)").press("Enter")
+        page.wait_for_function("text => document.querySelector('#time').value === text", arg=clock(second))
+    page.get_by_label("Start (UTC)").fill("2026-03-01T06:06:10")
+    page.get_by_label("End (UTC)").fill("2026-03-01T06:06:20")
+    page.get_by_role("button", name="Add the event").click()
+    expect(page.locator("#saved")).to_contain_text("Added")
+    assert Event.objects.get().starttime.isoformat() == "2026-03-01T06:06:10+00:00"
+
+
 def test_a_missed_event_is_marked_by_dragging_and_saved_with_its_class_and_reason(record, expert):
     page = record("?time=2026-03-01T06:04:30Z&length_s=60")
     expect(page.get_by_role("button", name="Add the event")).to_be_disabled()

@@ -3,6 +3,7 @@ import { get, post } from "./api.js";
 import { chip, h, utc } from "./dom.js";
 import { listen } from "./keys.js";
 import { bandControls, imageControls } from "./looks.js";
+import { utcOf } from "./moments.js";
 import { bandWords, corners, GAINS, neighbour, nextImage, nextPreset, presetsOf, see, seeing } from "./seeing.js";
 import { componentLanes } from "./surroundings.js";
 import { Timeline } from "./timeline.js";
@@ -164,7 +165,7 @@ function paintSelection() {
 }
 
 function typed() {
-    const read = (id) => (Number.isNaN(Date.parse(part(id).value)) ? null : Date.parse(part(id).value));
+    const read = (id) => (Number.isNaN(utcOf(part(id).value)) ? null : utcOf(part(id).value));
     now.marked = { from: read("start"), to: read("end") };
     part("save").disabled = !(now.marked.from !== null && now.marked.to !== null && now.marked.to > now.marked.from);
     paintSelection();
@@ -222,7 +223,7 @@ function bindings() {
 for (const button of document.querySelectorAll("[data-does]")) button.addEventListener("click", DOES[button.dataset.does]);
 part("where").addEventListener("submit", (event) => {
     event.preventDefault();
-    const from = Date.parse(part("time").value);
+    const from = utcOf(part("time").value);
     if (Number.isNaN(from)) fail("This is no time. Write it as 2026-03-01T06:00:00Z (UTC).");
     else go({ station: part("station").value, from, length_s: Number(part("length").value) });
 });
@@ -245,7 +246,7 @@ drawLooks();
 drawClasses();
 // ?time= is where the view begins, ?at= its middle.
 const length = LENGTHS_S.includes(Number(asked.get("length_s"))) ? Number(asked.get("length_s")) : 3600;
-const [begin, middle] = ["time", "at"].map((name) => Date.parse(asked.get(name)));
+const [begin, middle] = ["time", "at"].map((name) => utcOf(asked.get(name)));
 const from = Number.isNaN(begin) ? middle - 500 * length : begin;
 go({ station: facts.stations.includes(asked.get("station")) ? asked.get("station") : facts.stations[0],
     from: Number.isNaN(from) ? null : from, length_s: length }).catch((error) => fail(error.message));
