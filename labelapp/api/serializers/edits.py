@@ -49,6 +49,11 @@ class BulkSerializer(Strict):
     event_class = serializers.CharField(max_length=40)
     reason = serializers.CharField(default="", allow_blank=True)
     preview = serializers.BooleanField(default=False, help_text="Say what would happen, and change nothing.")
+    expected = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        help_text="How many events the preview found, `count` and `held_count`; where they are others now, 409.",
+    )
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         """Raises ValidationError unless the events are chosen in one way."""

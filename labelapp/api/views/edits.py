@@ -26,6 +26,7 @@ from labelapp.api.serializers.edits import (
     address_of,
 )
 from labelapp.api.views.base import Actions
+from labelapp.catalogue.errors import Conflict
 from labelapp.catalogue.models import Event, EventClass, Site, Station
 from labelapp.catalogue.roles import EXPERT
 from labelapp.catalogue.selectors import catalogue_events
@@ -42,12 +43,15 @@ class BulkRelabels(Actions):
     def relabel(self, request: Request) -> Response:
         """Give many events a class, with one reason: a row of the ledger each, all of them or none.
 
-        With `preview`, say what would happen. Events that other experts hold are left out.
+        With `preview`, say what would happen. Events that other experts hold are left out. With `expected`, refuse
+        where the filter finds another number by now.
         """
         said = self.body(BulkSerializer)
+        events = chosen(said)
+        refuse_unseen(len(events), said.get("expected"))
         wanted = {
             "site": said["site"],
-            "events": chosen(said),
+            "events": events,
             "expert": request.user,
             "event_class": class_of(said["site"], said["event_class"]),
         }
@@ -149,6 +153,15 @@ def chosen(said: dict[str, Any]) -> list[int]:
         return said["events"]
     found = EventFilters(said["filter"], catalogue_events(said["site"])).qs
     return list(found.order_by().values_list("pk", flat=True))
+
+
+def refuse_unseen(found: int, expected: int | None) -> None:
+    """Raises Conflict where a selection has other events than were previewed."""
+    if expected is not None and found != expected:
+        now = f"{found} event{'' if found == 1 else 's'}"
+        raise Conflict(
+            f"The selection has {now} now; {expected} when you previewed it. Nothing was changed. Preview again."
+        )
 
 
 def class_of(site: Site, code: str) -> EventClass:

@@ -37,6 +37,15 @@ class TestBulk:
         assert undone == {"withdrawn": 2, "left": [], "left_count": 0}
         assert ledger.verify(site) == []
 
+    def test_of_a_selection_that_has_grown_since_the_preview_is_refused(self, relabel, make_event, refused):
+        make_event("quake")
+        seen = relabel(filter={"label": "quake"}, preview=True).json()
+        make_event("quake")
+        said = refused(relabel(filter={"label": "quake"}, expected=seen["count"]), 409, "conflict")
+        assert said["detail"].startswith("The selection has 2 events now; 1 when you previewed it.")
+        assert not Relabel.objects.exists()
+        assert relabel(filter={"label": "quake"}, expected=2).json()["written"] == 2
+
     def test_takes_events_by_hand(self, relabel, make_event):
         _, second = make_event("quake"), make_event("quake")
         assert relabel(events=[second.pk]).json()["written"] == 1
