@@ -27,7 +27,7 @@ from labelapp.catalogue.vocabulary import agreement
 from labelapp.learning.models import Run
 from labelapp.review.models import Relabel, ReviewItem, SavedFilter
 from labelapp.review.opinions import ASKED_BLINDLY
-from labelapp.review.selectors import SHOWN
+from labelapp.review.selectors import SHOWN, allowed_for, waiting
 from labelapp.review.standing import LABELLING, standing
 
 STATUSES = {
@@ -175,11 +175,16 @@ class ReviewItemFilters(QueueFilters, SiteRows):
     state = ChoiceFilter("state", choices=ReviewItem.State.choices)
     holder = filters.CharFilter("holder__username", label="User name of the expert who last took the item.")
     predicted = ClassFilter("prediction__event_class__code", label="Class that the item's prediction gives.")
+    waiting = YesNoFilter(method="to_be_had", label="Whether you could be given the item now.")
     ordering = Ordering(fields={"priority": "priority", "event__starttime": "starttime", "closed_at": "closed_at"})
 
     class Meta:
         model = ReviewItem
         fields: list[str] = []
+
+    def to_be_had(self, items: QuerySet, name: str, value: str) -> QuerySet:
+        mine = waiting() & allowed_for(self.request.user)
+        return items.filter(mine) if value == "true" else items.exclude(mine)
 
 
 class ModelFilters(SiteRows):

@@ -1,8 +1,12 @@
 """The next event is drawn while the expert looks at this one, and shows itself at once: never the wrong one."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from labelapp.review.models import ReviewItem
 from tests.frontend.test_model_page import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -33,6 +37,18 @@ def test_what_was_drawn_ahead_is_what_is_shown_next(prepared):
     assert page.evaluate(DRAWN, "plot") == title
     expect(page.locator("#event-name")).to_contain_text(items[1].event.event_id)
     assert f"{items[1].event.starttime:%Y-%m-%dT%H:%M}"[:13] in title
+
+
+def test_what_colleagues_hold_is_passed_over(review, enqueue, manager):
+    enqueue("quake", "rockfall")
+    theirs = [enqueue("quake", "rockfall", panel=False) for _ in range(9)]
+    ReviewItem.objects.filter(pk__in=[item.pk for item in theirs]).update(
+        holder=manager, held_until=timezone.now() + timedelta(hours=1)
+    )
+    coming = enqueue("quake", "rockfall")
+    page = review()
+    until(page, f"({DRAWN})('plot-ahead') !== null")
+    assert f"{coming.event.starttime:%Y-%m-%dT%H:%M}"[:13] in page.evaluate(DRAWN, "plot-ahead")
 
 
 def test_only_one_drawing_is_seen_and_named(prepared):

@@ -95,9 +95,9 @@ let foreseen = new Map();
 /** Fetches the events that are likely to come next with their panels, and draws the first, so that it waits for nobody. */
 async function prefetch() {
     await painted();
-    const query = queryOf({ site, state: "open", page_size: 2 * READY_AHEAD + 2, ...filter });
+    const query = queryOf({ site, waiting: true, page_size: READY_AHEAD + 1, ...filter });
     const waiting = await get(`${ITEMS}/?${query}`).catch(() => ({ results: [] }));
-    const likely = waiting.results.filter((row) => row.id !== now.item?.id && row.holder === null && !isPutOff(row)).slice(0, READY_AHEAD);
+    const likely = waiting.results.filter(({ id }) => id !== now.item?.id).slice(0, READY_AHEAD);
     foreseen = new Map(likely.map(({ id, url }) => [id, foreseen.get(id) ?? get(url).catch(() => null)]));
     const shown = now.item?.id;
     for (const [place, coming] of [...foreseen.values()].entries()) {
@@ -110,8 +110,6 @@ async function prefetch() {
 
 /** Resolves when the browser has painted what was drawn. */
 const painted = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-
-const isPutOff = ({ postponed_until: until }) => until !== null && Date.parse(until) > Date.now();
 
 /** Runs `action`, then goes on to the event that it hands over, or to the next. On a refusal the event stays, with everything typed. */
 export async function leaving(action, onRefused = (error) => trouble(error.message)) {

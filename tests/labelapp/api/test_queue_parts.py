@@ -59,6 +59,20 @@ def test_nobody_learns_from_lists_and_counts_which_items_are_gold_checks(as_expe
     assert as_expert.get("/api/v1/review-items/", {"site": site.pk}).json()["count"] == 1
 
 
+def test_waiting_is_what_the_asker_could_be_given_now(as_expert, as_second_expert, ask, site):
+    free, held, postponed = ask(), ask(), ask()
+    as_second_expert.post(f"/api/v1/review-items/{held.pk}/take/")
+    as_second_expert.post(f"/api/v1/review-items/{postponed.pk}/skip/", {"postpone_s": 600}, format="json")
+
+    def listed(**query):
+        return {
+            row["id"] for row in as_expert.get("/api/v1/review-items/", {"site": site.pk, **query}).json()["results"]
+        }
+
+    assert listed(waiting="true") == {free.pk}
+    assert listed(waiting="false") == {held.pk, postponed.pk}
+
+
 def test_a_skip_may_say_for_how_long(as_expert, ask, refused):
     item = ask()
     assert as_expert.post(f"/api/v1/review-items/{item.pk}/skip/", {"postpone_s": 60}, format="json").status_code == 200
