@@ -19,7 +19,7 @@ from labelapp.review import worth
 from labelapp.review.gold import next_gold
 from labelapp.review.judging import judgements
 from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.selectors import allowed_for, free, held_by, policy_of, waiting
+from labelapp.review.selectors import allowed_for, better_left_to_a_third, free, held_by, policy_of, waiting
 from labelapp.review.standing import iso, refuse_decided
 
 # The longest that an item can be put off: who never wants to see it again decides it instead.
@@ -30,7 +30,8 @@ def next_item(*, site: Site, expert: Any, among: QuerySet[ReviewItem] | None = N
     """Lease the most valuable waiting item to an expert; the one they hold already comes first. None: nothing waits.
 
     `among` narrows the choice (the API's QueueFilters make it); a held item that is not in it is given back. Now and
-    then it is a gold check instead, where that is in the choice: else it would stand out.
+    then it is a gold check instead, where that is in the choice: else it would stand out. Adjudications go to a third
+    expert where there is one; either of the two may still take theirs by `take_item`.
     Raises NotAllowed for users who may not decide.
     """
     require_expert(expert)
@@ -59,7 +60,7 @@ def _first_waiting(choice: QuerySet[ReviewItem], expert: Any, now: datetime) -> 
 
     Where others' transactions hold all of them, filling the queue say, wait for the first: the queue is not empty.
     """
-    mine = choice.filter(waiting(now) & allowed_for(expert))
+    mine = choice.filter(waiting(now) & allowed_for(expert)).exclude(better_left_to_a_third(expert))
     unlocked = mine.select_for_update(of=("self",), skip_locked=True).first()
     return unlocked or mine.select_for_update(of=("self",)).first()
 

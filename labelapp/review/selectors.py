@@ -4,10 +4,12 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet
+from django.contrib.auth import get_user_model
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from labelapp.catalogue.models import Event, Site
+from labelapp.catalogue.roles import EXPERT
 from labelapp.review.models import GoldEvent, Relabel, ReviewItem, ReviewPolicy
 
 # What lists and counts tell of: not the gold checks, which an expert must take for questions like any other.
@@ -56,6 +58,16 @@ def allowed_for(expert: Any) -> Q:
     mine = Q(reserved_for__isnull=True) | Q(reserved_for=expert)
     own = Relabel.objects.filter(expert=expert)
     return mine & ~Q(reason=ReviewItem.Reason.SECOND_OPINION, about__in=own)
+
+
+def better_left_to_a_third(expert: Any) -> Q:
+    """Adjudications of an opinion of this expert's, while there is an active expert who gave neither of the two."""
+    weighed = Q(pk=OuterRef("about")) | Q(pk=OuterRef("against"))
+    weighed_of_item = Q(pk=OuterRef(OuterRef("about"))) | Q(pk=OuterRef(OuterRef("against")))
+    experts = get_user_model().objects.filter(is_active=True, groups__name=EXPERT).exclude(pk=expert.pk)
+    third = experts.filter(~Exists(Relabel.objects.filter(weighed_of_item, expert=OuterRef("pk"))))
+    own = Relabel.objects.filter(weighed, expert=expert)
+    return Q(Exists(own), Exists(third), reason=ReviewItem.Reason.ADJUDICATION)
 
 
 def held_by(expert: Any, now: datetime | None = None) -> Q:

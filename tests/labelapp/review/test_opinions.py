@@ -120,6 +120,22 @@ def test_two_who_differ_are_weighed_by_whoever_comes_and_that_is_the_label(site,
     assert ledger.verify(site) == []
 
 
+def test_an_adjudication_is_given_to_a_third_while_there_is_one_and_taken_by_name_by_either(
+    site, policy, ask, decide, expert, manager, third
+):
+    decide(ask("quake", "rockfall"), "rockfall")
+    decide(open_item(), "noise", expert=manager, reason="")
+    weighed = open_item()
+    assert services.next_item(site=site, expert=expert) is None
+    assert services.next_item(site=site, expert=manager) is None
+    assert services.next_item(site=site, expert=third) == weighed
+    services.release(item=weighed, expert=third)
+    services.release(item=services.take_item(item=weighed, expert=expert), expert=expert)
+    third.is_active = False
+    third.save()
+    assert services.next_item(site=site, expert=manager) == weighed
+
+
 def test_a_second_who_cannot_tell_asks_for_adjudication(site, policy, ask, decide, unsure, manager):
     item = ask("quake", "rockfall")
     first = decide(item, "rockfall")
