@@ -156,3 +156,13 @@ def test_the_file_of_what_was_said_first_is_asked_for_by_true_or_false(client, v
     refused = client.get("/api/v1/agreement.csv", {"site": site.pk, "before_machine": "perhaps"})
     assert refused.status_code == 400
     assert "true, false" in refused.json()["detail"]
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_its_figures_stand_in_one_row(open_page, manager, site, judge_twice):
+    judge_twice(30)
+    page = open_page(manager, reverse("agreement", args=[site.pk]))
+    tops = page.locator("dl.counts > div").evaluate_all("all => all.map((one) => one.getBoundingClientRect().top)")
+    assert len(tops) == 7
+    assert len(set(tops)) == 1

@@ -95,3 +95,11 @@ def test_viewers_look_and_save_nothing(queue, enqueue, viewer):
     page = queue("?label=quake", user=viewer)
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("#saved")).to_have_count(0)
+
+
+def test_where_nothing_waits_the_review_page_says_so_below_its_header(open_page, site, expert):
+    page = open_page(expert, f"/sites/{site.pk}/review/")
+    page.wait_for_selector("[data-state=empty]")
+    header, words = page.locator("header.top"), page.locator("#rest .empty")
+    foot = header.bounding_box()["y"] + header.bounding_box()["height"]
+    assert words.bounding_box()["y"] - foot < 100
