@@ -13,15 +13,14 @@ from django.utils import timezone
 from labelapp.catalogue import roles
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, EventClass, Site
-from labelapp.catalogue.text import check_text
 from labelapp.review import ledger
+from labelapp.review.details import clean_reason
 from labelapp.review.leasing import require_expert
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.questions import OF_EXPERTS
 from labelapp.review.standing import LABELLING, standing
 
 State, Kind = ReviewItem.State, Relabel.Kind
-LONGEST_REASON = 2_000
 MOST_EVENTS = 20_000
 CHUNK = 500  # of keys in one statement
 SAMPLE = 20
@@ -66,8 +65,7 @@ def relabel_events(*, site: Site, events: Iterable[int], expert: Any, event_clas
     of what was shown: nobody looked at each event.
     Raises NotAllowed (not an expert), Invalid (no reason, none or too many events, events or a class of another site).
     """
-    reason = reason.strip()
-    check_text("The reason", reason, LONGEST_REASON)
+    reason = clean_reason(reason)
     if not reason:
         raise Invalid("Give the reason for relabelling these events: it is written down with each.")
     site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)

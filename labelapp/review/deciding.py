@@ -12,15 +12,13 @@ from django.utils import timezone
 
 from labelapp.catalogue.errors import Conflict, Invalid
 from labelapp.catalogue.models import Event, EventClass, Prediction, Site
-from labelapp.catalogue.text import check_text
 from labelapp.review import ledger, opinions
-from labelapp.review.details import clean
+from labelapp.review.details import clean, clean_reason
 from labelapp.review.leasing import refuse_unless_free_for, require_expert
 from labelapp.review.models import Relabel, ReviewItem, ReviewPolicy
 from labelapp.review.selectors import policy_of
 from labelapp.review.standing import standing
 
-LONGEST_REASON = 2_000
 # What the expert may say beside class and reason; the other details are found here.
 SAYABLE = ("confidence", "comment", "verdict", "box", "seconds")
 
@@ -51,7 +49,7 @@ def decide(
     held by somebody else), Invalid (a class of another site, a change without a reason, a prediction of another event).
     """
     require_expert(expert)
-    reason, said = _clean_reason(reason), _sayable(said)
+    reason, said = clean_reason(reason), _sayable(said)
     site = Site.objects.select_for_update(no_key=True).get(pk=item.site_id)
     item = locked(item.pk)
     if made_before := _same_decision(item, expert, event_class, blind):
@@ -131,12 +129,6 @@ def _refuse_bad_label(event: Event, event_class: EventClass | None, reason: str,
         raise Invalid(f"{event_class.code} is no class of {event.site}.")
     if labels and event.label not in (None, event_class) and not reason:
         raise Invalid(f"{event} is labelled {event.label}. Give a reason to change it to {event_class}.")
-
-
-def _clean_reason(reason: str) -> str:
-    reason = reason.strip()
-    check_text("The reason", reason, LONGEST_REASON)
-    return reason
 
 
 def _sayable(said: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from labelapp.catalogue.text import check_text, shown
 CONFIDENCES = ("certain", "likely", "guess")
 VERDICTS = ("right", "wrong_reason", "wrong")
 LONGEST_COMMENT = 2_000
+LONGEST_REASON = 2_000
 LONGEST_NAME = 200
 # A day with an open page is no looking time, but no reason to lose a decision either.
 LONGEST_LOOK_S = 1e7
@@ -47,6 +48,13 @@ def clean(said: Mapping[str, Any] | None) -> dict[str, Any]:
     if unknown := sorted(set(given) - set(_CLEANERS)):
         raise Invalid(f"Details have no {', '.join(map(shown, unknown))}. Known: {', '.join(_CLEANERS)}.")
     return {name: cleaned for name, value in given.items() if (cleaned := _CLEANERS[name](name, value)) != ""}
+
+
+def clean_reason(reason: str) -> str:
+    """An expert's reason as it is written down. Raises Invalid for text that is too long or odd."""
+    reason = reason.strip()
+    check_text("The reason", reason, LONGEST_REASON)
+    return reason
 
 
 def number(name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> str:

@@ -10,11 +10,9 @@ from typing import Any
 
 from labelapp.catalogue.models import Site
 from labelapp.review.models import Relabel
+from labelapp.review.standing import ANSWERS, LABELLING
 
 Kind = Relabel.Kind
-# An expert's answers to questions. A blind answer is the first half of one; the others are no answers.
-ANSWERS = (Kind.CONFIRM, Kind.CORRECT, Kind.FIRST, Kind.OPINION, Kind.UNSURE)
-LABELLING = (Kind.CONFIRM, Kind.CORRECT, Kind.FIRST)
 # Who decides nothing for so long has left the desk.
 BREAK = timedelta(minutes=15)
 LAST_SITTINGS = 5

@@ -14,14 +14,13 @@ from labelapp.catalogue.services import classes_by_code
 from labelapp.review import worth
 from labelapp.review.judging import Judgement, about, judgements
 from labelapp.review.models import Relabel, ReviewItem
+from labelapp.review.standing import ANSWERS
 
 Reason, State, Kind = ReviewItem.Reason, ReviewItem.State, Relabel.Kind
 
 JUDGED = ("judged_class", "judged_probability", "basis", "suspicion")
 # Asked by people about people: what a model says neither brings nor ends them.
 OF_EXPERTS = {Reason.SECOND_OPINION, Reason.ADJUDICATION, Reason.GOLD}
-# Rows by which an expert has answered; the others prepare an answer, or change something else than the class.
-ANSWERS = [Kind.CONFIRM, Kind.CORRECT, Kind.FIRST, Kind.OPINION, Kind.UNSURE]
 
 
 class Case(NamedTuple):

@@ -11,7 +11,8 @@ from labelapp.review import agreement, progress, ratings
 from labelapp.review.agreement import Estimate
 from labelapp.review.comparing import Opinion, pairs
 from labelapp.review.ledger import iso
-from labelapp.review.progress import ANSWERS, Decision
+from labelapp.review.progress import Decision
+from labelapp.review.standing import ANSWERS
 
 PROGRESS = ("day", "expert", "decisions", *(kind.value for kind in ANSWERS), "withdrawn", "median_s")
 AGREEMENT = ("figure", "of", "value", "low", "high", "n")

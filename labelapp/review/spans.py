@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from labelapp.catalogue.errors import Conflict, Invalid
 from labelapp.catalogue.models import Event, EventClass, Observation, Site, Station
-from labelapp.catalogue.text import check_text
 from labelapp.review import ledger
+from labelapp.review.details import clean_reason
 from labelapp.review.leasing import refuse_merged, request_for, require_expert
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.standing import iso
@@ -23,7 +23,6 @@ Span = tuple[datetime, datetime]
 
 LONGEST_EVENT = timedelta(days=1)
 YEARS = range(1900, 2200)
-LONGEST_REASON = 2_000
 MOST_MERGED = 20
 
 
@@ -43,7 +42,7 @@ def move_boundaries(
     for observation in event.observations.all():
         _shift(observation, before, after)
     _set_span(event, after)
-    return event, _record_span(site, event, expert, before, _clean(reason))
+    return event, _record_span(site, event, expert, before, clean_reason(reason))
 
 
 @transaction.atomic
@@ -63,7 +62,7 @@ def add_event(
     station begins just then).
     """
     require_expert(expert)
-    reason, span = _clean(reason), _checked(starttime, endtime)
+    reason, span = clean_reason(reason), _checked(starttime, endtime)
     site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     if station.site_id != site.pk:
         raise Invalid(f"{station} is no station of {site}.")
@@ -83,7 +82,7 @@ def split_event(*, event: Event, expert: Any, at: datetime, reason: str = "") ->
     Raises as `move_boundaries` does; Invalid for a time outside the event.
     """
     site, (event,) = _locked([event], expert)
-    reason, before = _clean(reason), (event.starttime, event.endtime)
+    reason, before = clean_reason(reason), (event.starttime, event.endtime)
     _refuse_odd_years(at)
     if not before[0] < at < before[1]:
         runs = f"{event} runs from {iso(before[0])} to {iso(before[1])}"
@@ -106,7 +105,7 @@ def merge_events(*, events: Sequence[Event], expert: Any, reason: str = "") -> E
     site, (first, *others) = _locked(events, expert)
     if not 1 <= len(others) < MOST_MERGED:
         raise Invalid(f"{len(others) + 1} events are chosen. Merge 2 to {MOST_MERGED}.")
-    reason, before = _clean(reason), (first.starttime, first.endtime)
+    reason, before = clean_reason(reason), (first.starttime, first.endtime)
     after = _checked(before[0], max(event.endtime for event in (first, *others)))
     rows = [_merge_row(event, first, reason) for event in others]
     _take_over_observations(first, others)
@@ -151,11 +150,6 @@ def _refuse_odd_years(*times: datetime) -> None:
     for time in times:
         if time.year not in YEARS:
             raise Invalid(f"{time.isoformat()} is of the year {time.year}. Give one from {YEARS[0]} to {YEARS[-1]}.")
-
-
-def _clean(reason: str) -> str:
-    check_text("The reason", reason.strip(), LONGEST_REASON)
-    return reason.strip()
 
 
 def _set_span(event: Event, span: Span) -> None:

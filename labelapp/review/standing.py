@@ -11,10 +11,12 @@ from labelapp.catalogue.models import Event
 from labelapp.review.models import Relabel, ReviewItem
 
 Kind = Relabel.Kind
-# Kinds by which an expert says what the event is, or that they cannot tell.
-DECISIONS = (Kind.CONFIRM, Kind.CORRECT, Kind.FIRST, Kind.BLIND, Kind.OPINION, Kind.UNSURE)
-# Those among them that make the label.
+# Kinds that make the label.
 LABELLING = (Kind.CONFIRM, Kind.CORRECT, Kind.FIRST)
+# Kinds by which an expert has answered a question.
+ANSWERS = (*LABELLING, Kind.OPINION, Kind.UNSURE)
+# Kinds by which an expert says what the event is, or that they cannot tell: a blind one is half an answer.
+DECISIONS = (*ANSWERS, Kind.BLIND)
 
 
 def iso(time: datetime) -> str:
