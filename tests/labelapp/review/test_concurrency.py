@@ -124,6 +124,6 @@ def test_undoing_in_two_windows_at_once_takes_back_two_decisions_once_each(site,
     for _ in range(2):
         decide(ask("quake", "rockfall"), "rockfall", expert=first)
     outcomes = at_once(lambda _: services.undo(site=site, expert=first), range(3))
-    assert Counter(type(outcome).__name__ for outcome in outcomes) == {"tuple": 2, "Conflict": 1}
+    assert Counter(type(outcome).__name__ for outcome in outcomes) == {"Undone": 2, "Conflict": 1}
     assert sorted(row.details["withdraws"] for row in Relabel.objects.filter(kind="withdraw")) == [1, 2]
     assert ledger.verify(site) == []
