@@ -4,13 +4,14 @@ from typing import Any
 
 from django.db.models import Model
 from django.http import Http404
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from labelapp.api.refusals import UnknownParameter
+from labelapp.catalogue.models import EventClass, Site
 
 PAGER = ("page", "page_size")
 
@@ -68,3 +69,11 @@ class Rows(ReadOnlyModelViewSet, Actions):
         if self.action != "list" or not self.filterset_class:
             return self.query_parameters
         return (*self.filterset_class.base_filters, *PAGER)
+
+
+def class_of(site: Site, code: str) -> EventClass:
+    """The site's class of that code. Raises ValidationError, naming those there are."""
+    classes = {event_class.code: event_class for event_class in site.classes.all()}
+    if code not in classes:
+        raise ValidationError({"event_class": [f"{site} has no class {code!r}. Classes: {', '.join(classes)}."]})
+    return classes[code]

@@ -5,17 +5,14 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labelapp.api.serializers.decisions import DecidedSerializer, DecisionSerializer, UndoneSerializer, UndoSerializer
 from labelapp.api.serializers.review import counts_of
-from labelapp.api.views.base import Rows
-from labelapp.catalogue.models import Event, EventClass
+from labelapp.api.views.base import Rows, class_of
 from labelapp.review import services
 from labelapp.review.deciding import SAYABLE
-from labelapp.review.models import ReviewItem
 
 
 class Deciding(Rows):
@@ -37,7 +34,7 @@ class Deciding(Rows):
         relabel = services.decide(
             item=item,
             expert=request.user,
-            event_class=class_of(item, body["event_class"]) if body["event_class"] is not None else None,
+            event_class=class_of(item.site, body["event_class"]) if body["event_class"] is not None else None,
             said={name: body[name] for name in SAYABLE},
             **{name: body[name] for name in ("reason", "prediction", "panels", "blind")},
         )
@@ -60,11 +57,3 @@ class Deciding(Rows):
         item = self.get_queryset().get(pk=done.item.pk) if done.item else None
         said = {**done._asdict(), "item": item, "counts": counts}
         return Response(self.shown(said, UndoneSerializer, counts=counts))
-
-
-def class_of(item: ReviewItem | Event, code: str) -> EventClass:
-    """The class of that code. Raises ValidationError, naming the classes of the site of the item or event."""
-    classes = {event_class.code: event_class for event_class in item.site.classes.all()}
-    if code not in classes:
-        raise ValidationError({"event_class": [f"{item.site} has no class {code!r}. Classes: {', '.join(classes)}."]})
-    return classes[code]

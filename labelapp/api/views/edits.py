@@ -25,9 +25,9 @@ from labelapp.api.serializers.edits import (
     UndoneBatchSerializer,
     address_of,
 )
-from labelapp.api.views.base import Actions
+from labelapp.api.views.base import Actions, class_of
 from labelapp.catalogue.errors import Conflict
-from labelapp.catalogue.models import Event, EventClass, Site, Station
+from labelapp.catalogue.models import Event, Site, Station
 from labelapp.catalogue.roles import EXPERT
 from labelapp.catalogue.selectors import catalogue_events
 from labelapp.learning.services import classify_anew
@@ -162,14 +162,6 @@ def refuse_unseen(found: int, expected: int | None) -> None:
         raise Conflict(
             f"The selection has {now} now; {expected} when you previewed it. Nothing was changed. Preview again."
         )
-
-
-def class_of(site: Site, code: str) -> EventClass:
-    """The site's class of that code. Raises ValidationError, naming those there are."""
-    classes = {event_class.code: event_class for event_class in site.classes.all()}
-    if code not in classes:
-        raise ValidationError({"event_class": [f"{site} has no class {code!r}. Classes: {', '.join(classes)}."]})
-    return classes[code]
 
 
 def station_of(site: Site, text: str) -> Station:

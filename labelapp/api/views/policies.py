@@ -12,8 +12,7 @@ from labelapp.api.serializers.policies import (
     PolicyChangeSerializer,
     PolicySerializer,
 )
-from labelapp.api.views.base import Rows
-from labelapp.api.views.deciding import class_of
+from labelapp.api.views.base import Rows, class_of
 from labelapp.review import services
 from labelapp.review.selectors import policy_of
 
@@ -47,7 +46,7 @@ class EventGold(Rows):
     def gold(self, request: Request, pk: str) -> Response:
         """Declare the event's class beyond doubt, to check experts by. The label stays. For managers."""
         event, said = self.get_object(), self.body(NewGoldSerializer)
-        event_class = class_of(event, said["event_class"]) if said["event_class"] is not None else None
+        event_class = class_of(event.site, said["event_class"]) if said["event_class"] is not None else None
         gold = services.set_gold(event=event, by=request.user, event_class=event_class, note=said["note"])
         return Response(GoldSerializer(gold).data, status=status.HTTP_201_CREATED)
 
