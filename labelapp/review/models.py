@@ -177,6 +177,7 @@ def common_reasons() -> list[dict[str, str]]:
         {"key": "p", "text": "no P and S arrivals"},
         {"key": "o", "text": "other stations show it"},
         {"key": "c", "text": "catalogue was wrong"},
+        {"key": "n", "text": "nothing in this record"},
     ]
 
 

@@ -191,3 +191,32 @@ def test_whoever_was_slower_sees_both_views_and_may_ask_again(enqueue, review, e
     assert shown_event(page) == item.event.event_id
     press(page, "i")
     expect(page.locator("#popup")).to_contain_text("silent")
+
+
+def test_a_recorded_change_leaves_nothing_of_its_question_behind(enqueue, review):
+    enqueue("quake", "rockfall"), enqueue()
+    page = review()
+    page.click("[data-class=rockfall]")
+    press(page, "w")
+    decide(page, "Enter")
+    expect(page.locator("#reason-box")).to_be_hidden()
+
+
+def test_tab_leads_from_the_reasons_to_the_text(enqueue, review):
+    enqueue("quake", "rockfall"), enqueue()
+    page = review()
+    page.click("[data-class=rockfall]")
+    page.wait_for_selector("[data-state=reason]")
+    press(page, "Tab")
+    page.keyboard.type("dust seen by the camera")
+    decide(page, "Enter")
+    assert Relabel.objects.get().reason == "dust seen by the camera"
+
+
+def test_a_reason_is_forgotten_with_the_change_that_it_was_for(enqueue, review):
+    enqueue("quake", "rockfall")
+    page = review()
+    page.click("[data-class=rockfall]")
+    press(page, "w", "Escape")
+    page.click("[data-class=rockfall]")
+    expect(page.locator("[data-reason='waveform shape']")).to_have_attribute("aria-pressed", "false")

@@ -72,7 +72,7 @@ export function pickReason(text) {
 
 /** Closes the box at the foot, whatever it asks. */
 export function closeBox() {
-    now.change = null;
+    Object.assign(now, { change: null, typed: "" });
     part("reason-box").hidden = true;
     part("reason-box").replaceChildren();
     setState("ready");

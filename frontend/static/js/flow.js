@@ -55,6 +55,8 @@ async function show(item) {
 export async function look(item) {
     Object.assign(now, { item, panels: item.panels, station: 0, map: 0, change: null, typed: "", span: null, cursor: null });
     part("rest").replaceChildren();
+    part("reason-box").hidden = true;
+    part("reason-box").replaceChildren();
     part("opinions").hidden = true;
     setState("busy"); // there is something to see now, so that the drawing finds its place
     await showStation(firstStation(item));

@@ -28,7 +28,7 @@ function identity(item, { stations, station, onStation, keys }) {
     }, name));
     return h("div", {},
         h("h1", { id: "event-name", tabindex: "-1" }, "Event ", h("a", { href: `/events/${event.id}/` }, h("bdi", {}, event.event_id))),
-        h("p", { class: "muted" }, utc(event.starttime), ` · ${event.duration_s.toFixed(1)} s`),
+        h("p", { class: "muted" }, weekday(event.starttime), " ", utc(event.starttime), ` · ${event.duration_s.toFixed(1)} s`),
         h("div", { class: "stations", role: "group", "aria-label": "Station" }, stations.length > 1 ? h("kbd", {}, keys.station) : null, buttons));
 }
 
@@ -68,6 +68,9 @@ function probabilities(item, station) {
         item.out_of_fold ? h("p", { class: "muted small line", title: folds }, folds) : null,
         here ? h("p", { class: "muted small line" }, `mean of ${Object.keys(byStation).length} stations; here ${className(item, best(here))} ${percent(Math.max(...Object.values(here)))}`) : null);
 }
+
+/** The day of the week in UTC: blasting keeps working days. */
+const weekday = (time) => ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][new Date(time).getUTCDay()];
 
 const best = (shares) => Object.entries(shares).reduce((a, b) => (b[1] > a[1] ? b : a))[0];
 

@@ -48,7 +48,7 @@ const STATES = {
 /** Own keys of a state, beside those of its actions. */
 const OWN_KEYS = {
     ready: classKeys,
-    reason: () => ({ ...classKeys(), ...Object.fromEntries(reasons().map(({ key, text }) => [key, () => pickReason(text)])) }),
+    reason: () => ({ ...classKeys(), Tab: () => part("reason").focus(), ...Object.fromEntries(reasons().map(({ key, text }) => [key, () => pickReason(text)])) }),
     postpone: () => Object.fromEntries(choices().slice(1).map((choice) => [choice.key, () => postpone(choice)])),
 };
 

@@ -101,4 +101,5 @@ export async function saveSpan() {
     }
     setState("ready");
     await redraw();
+    document.dispatchEvent(new CustomEvent("seeing", { detail: [] }));
 }

@@ -122,7 +122,8 @@ export class Surroundings {
     /** The event, and the part of it that the network was given, where the page knows that. */
     shades({ event_start: start, event_end: end }) {
         const seen = this.deps.seen?.();
-        const event = { from: Date.parse(start), to: Date.parse(end), words: "event" };
+        const { starttime = start, endtime = end } = this.item.event; // moved since the waveforms were read, maybe
+        const event = { from: Date.parse(starttime), to: Date.parse(endtime), words: "event" };
         return seen ? [event, { ...seen, words: "what the network saw", isLine: true }] : [event];
     }
 

@@ -65,7 +65,7 @@ function shares(explanation) {
 /** How much of the logit does not come from the map at all. */
 function attributesShare({ top_attributes: top = [], attributes_share: part }) {
     if (!top.length || part === null || part === undefined) return null;
-    return h("span", { class: "share", style: { "--share": String(Math.min(1, Math.max(0, part))) } }, "attributes beside the map ", h("b", {}, percent(part)));
+    return h("span", { class: "share", style: { "--share": String(Math.min(1, Math.max(0, part))) } }, "attributes beside the map ", h("b", {}, Math.abs(part) > 1 ? "outweigh it" : percent(part)));
 }
 
 function attributes({ top_attributes: top = [], attributes_share: part }) {

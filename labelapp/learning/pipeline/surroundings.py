@@ -15,10 +15,11 @@ from math import asin, ceil, cos, log2, radians, sin, sqrt
 from typing import Any
 
 import numpy as np
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from labelapp.catalogue.models import Event, Station
+from labelapp.catalogue.models import Event, Station, Trace
 from labelapp.learning.pipeline.decoded import decoded
 from mlcore.display import ORDER, band_passed, halved, outline, spectrogram, without_mean
 from mlcore.errors import SeisloopError, UnusableWaveform
@@ -71,11 +72,22 @@ def around_event(
     """
     starttime, endtime, said = event_span(event, before_s, after_s)
     placed, place = by_distance(event, stations)
+    if len(placed) > MOST_STATIONS:  # then there is no room for those that have nothing to show
+        recording = set(_recording(stations, starttime, endtime))
+        silent = sum(station.pk not in recording for station, _ in placed)
+        placed = [each for each in placed if each[0].pk in recording] or placed
+        said.append(f"{silent} of {len(stations)} stations have no record of this time")
     if len(placed) > MOST_STATIONS:
         said.append(f"the first {MOST_STATIONS} of {len(placed)} stations are shown")
     shown = [see(s, starttime, endtime, band, components, km) for s, km in placed[:MOST_STATIONS]]
     facts = {"event_start": iso(event.starttime), "event_end": iso(event.endtime), "distance_from": place}
     return packed(shown, starttime, endtime, band, {**facts, "problems": said})
+
+
+def _recording(stations: Sequence[Station], starttime: datetime, endtime: datetime) -> QuerySet[Trace, int]:
+    """Keys of the stations that recorded anything then."""
+    traces = Trace.objects.filter(station__in=stations, starttime__lte=endtime, endtime__gte=starttime)
+    return traces.values_list("station", flat=True).distinct()
 
 
 def of_record(station: Station, starttime: datetime, endtime: datetime, band: Band, components: str = "") -> bytes:

@@ -145,6 +145,12 @@ class TestStations:
         assert [s["station"] for s in facts["stations"]] == ["XX.AAA.00", "XX.BBB.00", "XX.CCC.00"]
         assert facts["distance_from"] is None
 
+    def test_of_more_stations_than_can_be_shown_those_that_recorded_come(self, event, monkeypatch):
+        monkeypatch.setattr("labelapp.learning.pipeline.surroundings.MOST_STATIONS", 2)
+        facts, _ = opened(around_event(event, list(event.site.stations.all()), 10, 10, RAW, "Z"))
+        assert [s["station"] for s in facts["stations"]] == ["XX.AAA.00", "XX.BBB.00"]
+        assert facts["problems"] == ["1 of 3 stations have no record of this time"]
+
     def test_where_nobody_recorded_there_is_nothing_but_words(self, event):
         with pytest.raises(UnusableWaveform, match=r"XX\.CCC\.00 has no record from 2026-03-01T06:04:50Z"):
             around_event(event, [station_of(event, "CCC")], 10, 10, RAW)
@@ -155,7 +161,8 @@ class TestStations:
         monkeypatch.setattr(surroundings, "MOST_STATIONS", 1)
         facts, _ = opened(around_event(event, list(event.site.stations.all()), 10, 10, RAW, "Z"))
         assert len(facts["stations"]) == 1
-        assert facts["problems"] == ["the first 1 of 3 stations are shown"]
+        of_time = "1 of 3 stations have no record of this time"
+        assert facts["problems"] == [of_time, "the first 1 of 2 stations are shown"]
 
 
 class TestSize:
