@@ -56,11 +56,14 @@ def test_judgements_out_of_fold_are_stored_and_order_the_queue(recorded_site, wo
     examples = run.model.examples.select_related("event")
     assert all((e.out_of_fold is None) == (e.split == "test") for e in examples)
     work_on(recorded_site, "classify")
-    items = recorded_site.review_items.filter(suspicion__isnull=False).select_related("event__label")
+    asked = recorded_site.review_items.filter(suspicion__isnull=False).select_related("event__label")
+    items = asked.filter(reason="disagreement")
     assert {(item.event.label.code, item.judged_class.code) for item in items} == {("quake", "rockfall")}
     names = [item.event.event_id for item in items]
     assert names == sorted(names, reverse=True)
     assert all(item.prediction.explanations.get().summary["targets"] == ["rockfall", "quake"] for item in items)
+    others = asked.exclude(reason="disagreement")
+    assert {(item.event.label.code, item.reason) for item in others} <= {("rockfall", "label_error")}
 
 
 def test_a_model_keeps_its_history_and_whether_its_maps_depend_on_what_it_learned(recorded_site, work_on):
