@@ -159,8 +159,9 @@ class QueueFilters(filters.FilterSet):
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         found = super().filter_queryset(queryset)
         tried = any(self.form.cleaned_data.get(name) not in EMPTY_VALUES for name in self.TELLING)
-        is_told = self.request is not None and is_manager(self.request.user)
-        return found.exclude(ASKED_BLINDLY) if tried and not is_told else found
+        if not tried or (self.request is not None and is_manager(self.request.user)):
+            return found
+        return found.exclude(ASKED_BLINDLY)
 
     def at_station(self, items: QuerySet, name: str, value: QuerySet) -> QuerySet:
         return items.filter(Exists(Observation.objects.filter(event=OuterRef("event"), station__in=value)))
