@@ -70,7 +70,7 @@ export class Around {
             place.hidden = false;
             await this.draw(name);
         }
-        if (wasHidden && OPENING.includes(action)) return place.scrollIntoView({ block: "nearest" }); // now it has its height
+        if (wasHidden && OPENING.includes(action)) return requestAnimationFrame(() => place.scrollIntoView({ block: "start" }));
         return this.parts[name].actions().find(({ id }) => id === action)?.run();
     }
 

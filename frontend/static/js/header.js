@@ -28,7 +28,7 @@ function identity(item, { stations, station, onStation, keys }) {
     }, name));
     return h("div", {},
         h("h1", { id: "event-name", tabindex: "-1" }, "Event ", h("a", { href: `/events/${event.id}/` }, h("bdi", {}, event.event_id))),
-        h("p", { class: "muted" }, weekday(event.starttime), " ", utc(event.starttime), ` · ${event.duration_s.toFixed(1)} s`),
+        h("p", { class: "muted when" }, weekday(event.starttime), " ", utc(event.starttime), ` · ${event.duration_s.toFixed(1)} s`),
         h("div", { class: "stations", role: "group", "aria-label": "Station" }, stations.length > 1 ? h("kbd", {}, keys.station) : null, buttons));
 }
 
