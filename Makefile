@@ -12,6 +12,9 @@ export MALLOC_TOP_PAD_ = 67108864
 # Threads that wait for each other give the core away: worth most where the machine is busy.
 export OMP_WAIT_POLICY = passive
 
+# What a browser does to the database: on PostgreSQL too.
+FLOWS := $(addprefix tests/frontend/test_,review_flows.py review_blind.py queue_page.py bulk.py)
+
 .PHONY: help run test lint bench clean
 
 help:  ## show these lines
@@ -24,7 +27,7 @@ run: $(VENV)/installed  ## set up, build the demo sites, serve on SEISLOOP_PORT 
 test: $(VENV)/installed-test  ## every test: SQLite, PostgreSQL, Redis, Chromium, real data where present
 	@sh tests/get_chromium.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-	SEISLOOP_TEST_DATABASE=postgres $(BIN)/python -m pytest -n 2 --dist loadfile tests/labelapp tests/frontend
+	SEISLOOP_TEST_DATABASE=postgres $(BIN)/python -m pytest -n 2 --dist loadfile tests/labelapp $(FLOWS)
 
 lint: $(VENV)/installed-test  ## ruff, mypy, the arrows between the rooms
 	$(BIN)/ruff check .

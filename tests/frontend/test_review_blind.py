@@ -1,5 +1,7 @@
 """Blind review, second opinions, adjudication and gold checks, as the page shows them: never more than may be known."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -112,9 +114,13 @@ def test_a_gold_check_looks_like_any_other_question(
     enqueue("quake")
     page = review()
     assert shown_event(page) == event.event_id
-    assert "gold" not in page.content().lower()
+    assert "gold" not in words_of(page)
     decide(page, "2")
     row = Relabel.objects.get()
     assert (row.kind, row.details["gold"]) == ("opinion", {"expected": "quake"})
-    found = page.content().lower()
-    assert "gold" not in found, found[max(0, found.index("gold") - 300) : found.index("gold") + 100]
+    assert "gold" not in words_of(page)
+
+
+def words_of(page):
+    """The whole document but its pictures, whose letters may spell anything."""
+    return re.sub(r"data:image[^\"')]*", "", page.content()).lower()

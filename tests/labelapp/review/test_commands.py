@@ -57,7 +57,7 @@ def test_an_export_may_begin_at_a_day(site, rows):
 def test_an_export_that_fails_leaves_the_old_file_whole(site, rows, tmp_path, monkeypatch):
     old = tmp_path / "relabels.csv"
     old.write_text("old")
-    monkeypatch.setattr("labelapp.review.exporting._cells", lambda row: 1 / 0)
+    monkeypatch.setattr("labelapp.review.exporting._cells", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("export_relabels", site.name, "--out", str(old))
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
