@@ -83,7 +83,7 @@ def picture(page: Page, address: str, path: Path) -> None:
         page.wait_for_selector("#review:not([data-state=loading]):not([data-state=busy])")
     page.wait_for_timeout(400)
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    shot.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    shot.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
     print(path)
 
 
