@@ -26,8 +26,8 @@ run: $(VENV)/installed  ## set up, build the demo sites, serve on SEISLOOP_PORT 
 
 test: $(VENV)/installed-test  ## every test: SQLite, PostgreSQL, Redis, Chromium, real data where present
 	@sh tests/get_chromium.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile
-	SEISLOOP_TEST_DATABASE=postgres $(BIN)/python -m pytest -n 2 --dist loadfile tests/labelapp $(FLOWS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	SEISLOOP_TEST_DATABASE=postgres $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/labelapp $(FLOWS)
 
 lint: $(VENV)/installed-test  ## ruff, mypy, the arrows between the rooms
 	$(BIN)/ruff check .
