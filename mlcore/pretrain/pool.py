@@ -1,0 +1,219 @@
+"""A pool: what a network is pretrained on. Windows of recordings with any number of channels, most without a label.
+
+A pool comes from a site's recordings (`pool_of_archive`), from a catalogue's events (`pool_of_events`), or from the
+files of Åknes (`mlcore.pretrain.aknes`). On disk it is a folder of plain arrays, read piece by piece as it is needed.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcore.archive import Archive
+from mlcore.catalogues import Skipped
+from mlcore.checkpoint import write_atomically
+from mlcore.config import Preprocessing
+from mlcore.datasets import EDGE_S, EventWindows
+from mlcore.errors import BadConfiguration, Cancelled, SeisloopError, UnusableWaveform
+from mlcore.sections import require
+from mlcore.traces import iso
+from mlcore.training import Progress, ProgressCallback, StopCallback, never, say_nothing
+from mlcore.waveform import preprocess
+from mlcore.windows import sliding_windows
+
+READ_S = 3600.0  # of one station, held at once
+FACTS = "pool.json"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of one window besides its samples."""
+
+    station: str  # NET.STA.LOC, or what stands in its place
+    starttime: datetime | None = None  # of the first sample, UTC
+    event_id: str = ""  # what its windows are scored together as; empty: itself alone
+    label: str = ""  # empty: not labelled
+
+
+# A window (channels, samples), which of its channels were recorded (channels,), and what is known of it.
+Piece = tuple[NDArray[np.floating[Any]], NDArray[np.bool_], Facts]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """n windows. A channel that was not recorded is 0 in `windows` and False in `recorded`."""
+
+    windows: NDArray[np.float32]  # (n, channels, samples)
+    recorded: NDArray[np.bool_]  # (n, channels)
+    sampling_rate_hz: float
+    facts: tuple[Facts, ...]
+
+    def __post_init__(self) -> None:
+        if self.windows.shape[:2] != self.recorded.shape or len(self.windows) != len(self.facts):
+            raise ValueError(
+                f"windows are {self.windows.shape}, recorded {self.recorded.shape}, and facts {len(self.facts)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(fact.label for fact in self.facts)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """What each window is scored as: its event, or itself."""
+        return tuple(fact.event_id or f"window {number}" for number, fact in enumerate(self.facts))
+
+    def select(self, indices: Iterable[int]) -> "Pool":
+        """The windows at these indices, in their order."""
+        chosen = list(indices)
+        return Pool(
+            self.windows[chosen], self.recorded[chosen], self.sampling_rate_hz, tuple(self.facts[i] for i in chosen)
+        )
+
+    def labelled(self) -> "Pool":
+        """The windows that have a label."""
+        return self.select(i for i, label in enumerate(self.labels) if label)
+
+    def save(self, folder: Path | str) -> None:
+        """Write windows, mask and facts to a folder; what vouches for the others comes last."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FACTS).unlink(missing_ok=True)
+        np.save(folder / "windows.npy", self.windows, allow_pickle=False)
+        np.save(folder / "recorded.npy", self.recorded, allow_pickle=False)
+        facts = [[f.station, f.starttime and iso(f.starttime), f.event_id, f.label] for f in self.facts]
+        text = json.dumps({"sampling_rate_hz": self.sampling_rate_hz, "facts": facts}, ensure_ascii=False)
+        write_atomically(folder / FACTS, text.encode())
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Pool":
+        """The pool in a folder; its windows stay on disk until they are asked for. Raises BadConfiguration."""
+        folder = Path(folder)
+        try:
+            described = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+            windows = np.load(folder / "windows.npy", mmap_mode="r", allow_pickle=False)
+            recorded = np.load(folder / "recorded.npy", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise BadConfiguration(f"{folder} holds no pool: {error}. Write it again with Pool.save.") from error
+        facts = tuple(
+            Facts(station, time and datetime.fromisoformat(time), event, label)
+            for station, time, event, label in described["facts"]
+        )
+        return cls(windows, recorded, described["sampling_rate_hz"], facts)
+
+
+def stack(pieces: Sequence[Piece], sampling_rate_hz: float) -> Pool:
+    """Windows (channels, samples) with the channels that were recorded (channels,), as one pool.
+
+    Where windows differ in their number of channels, the pool has the largest, and the others' last are masked.
+    Raises UnusableWaveform for no windows, and where they differ in length.
+    """
+    lengths = sorted({data.shape[-1] for data, _, _ in pieces})
+    if len(lengths) != 1:
+        raise UnusableWaveform(
+            f"A pool needs windows of one length, but there are {len(pieces)} of {lengths or 'no'} samples. "
+            "Choose recordings that hold a whole window, all of the same length."
+        )
+    channels = max(len(recorded) for _, recorded, _ in pieces)
+    windows = np.zeros((len(pieces), channels, lengths[0]), dtype=np.float32)
+    mask = np.zeros((len(pieces), channels), dtype=bool)
+    for row, (data, recorded, _) in enumerate(pieces):
+        windows[row, : len(data)] = np.where(recorded[:, None], data, 0.0)
+        mask[row, : len(data)] = recorded
+    return Pool(windows, mask, sampling_rate_hz, tuple(facts for _, _, facts in pieces))
+
+
+def joined(pools: Sequence[Pool]) -> Pool:
+    """Several pools as one. Raises BadConfiguration where their sampling rates differ."""
+    rates = sorted({pool.sampling_rate_hz for pool in pools})
+    require(
+        len(rates) == 1,
+        f"The pools are sampled at {', '.join(f'{r:g}' for r in rates) or 'no'} Hz, but must share one rate. "
+        "Make them with the same recipe.",
+    )
+    rows = chain.from_iterable(zip(p.windows, p.recorded, p.facts, strict=True) for p in pools)
+    return stack(list(rows), rates[0])
+
+
+def pool_of_events(windows: EventWindows, preprocessing: Preprocessing) -> Pool:
+    """The windows of catalogued events and of the noise around them, each with its label."""
+    recorded = windows.recorded if windows.recorded is not None else np.ones(windows.windows.shape[:2], dtype=bool)
+    times = windows.starttimes or (None,) * len(windows)
+    columns = zip(windows.stations, times, windows.event_ids, windows.labels, strict=True)
+    return Pool(windows.windows, recorded, preprocessing.sampling_rate_hz, tuple(Facts(*row) for row in columns))
+
+
+def pool_of_archive(
+    archive: Archive,
+    preprocessing: Preprocessing,
+    *,
+    stations: Sequence[str] = (),
+    most: int = 0,
+    seed: int = 0,
+    progress: ProgressCallback = say_nothing,
+    should_stop: StopCallback = never,
+) -> tuple[Pool, list[Skipped]]:
+    """Windows one step apart over all that stations (or all of them) recorded, and what could not be read.
+
+    With `most`, so many windows are drawn from all, evenly by chance. A channel of which more than `maximum_gap` is
+    missing counts as not recorded, and a window without any is left out. Raises Cancelled when `should_stop` says so,
+    UnusableWaveform where nothing can be used.
+    """
+    spans = [span for station in stations or archive.stations for span in _spans(archive, station, preprocessing)]
+    pieces: list[Piece] = []
+    skipped: list[Skipped] = []
+    draw, seen = np.random.default_rng(seed), 0
+    for number, (station, start, end) in enumerate(spans, start=1):
+        if should_stop():
+            raise Cancelled("Reading the pool was cancelled.")
+        try:
+            for piece in _windows(archive, station, start, end, preprocessing):
+                seen += 1
+                _keep(pieces, piece, most, int(draw.integers(seen)))
+        except SeisloopError as error:
+            skipped.append(Skipped(f"{station} from {iso(start)}", str(error)))
+        progress(Progress("reading the pool", number / len(spans), {}, f"{len(pieces)} windows"))
+    return stack(pieces, preprocessing.sampling_rate_hz), skipped
+
+
+def _keep(kept: list[Piece], item: Piece, most: int, place: int) -> None:
+    """Reservoir sampling: every item seen so far is among `kept` with the same chance. Vitter 1985, algorithm R"""
+    if not most or len(kept) < most:
+        kept.append(item)
+    elif place < most:
+        kept[place] = item
+
+
+def _spans(archive: Archive, station: str, preprocessing: Preprocessing) -> Iterator[tuple[str, datetime, datetime]]:
+    """What a station recorded, in parts of READ_S; each begins a step after the last window of the one before."""
+    step = timedelta(seconds=preprocessing.step_s)
+    part = max(round(READ_S / preprocessing.step_s), 1) * step
+    window = timedelta(seconds=preprocessing.window_s)
+    for start, end in archive.spans(station):
+        while start + window <= end:
+            yield station, start, min(start + part - step + window, end)
+            start += part
+
+
+def _windows(
+    archive: Archive, station: str, start: datetime, end: datetime, preprocessing: Preprocessing
+) -> Iterator[Piece]:
+    edge = timedelta(seconds=EDGE_S)
+    waveform = archive.read(station, start - edge, end + edge, preprocessing.components)
+    prepared = preprocess(waveform, preprocessing).slice(start, end)
+    for times, batch, _ in sliding_windows(prepared, preprocessing):
+        for time, data in zip(times, batch, strict=True):
+            first = prepared.sample_at(time)
+            present = prepared.mask[:, first : first + data.shape[-1]].mean(axis=1)
+            recorded = present >= 1 - preprocessing.maximum_gap
+            if recorded.any():
+                yield data.astype(np.float32), recorded, Facts(station, time)
