@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mlcore.archive import Archive
@@ -21,11 +22,12 @@ from mlcore.checkpoint import write_atomically
 from mlcore.config import Preprocessing
 from mlcore.datasets import EDGE_S, EventWindows
 from mlcore.errors import BadConfiguration, Cancelled, SeisloopError, UnusableWaveform
+from mlcore.preprocessing import resample
+from mlcore.pretrain.config import Pool as Section
 from mlcore.sections import require
 from mlcore.traces import iso
 from mlcore.training import Progress, ProgressCallback, StopCallback, never, say_nothing
-from mlcore.waveform import preprocess
-from mlcore.windows import sliding_windows
+from mlcore.waveform import Waveform, preprocess
 
 READ_S = 3600.0  # of one station, held at once
 FACTS = "pool.json"
@@ -144,17 +146,17 @@ def joined(pools: Sequence[Pool]) -> Pool:
     return stack(list(rows), rates[0])
 
 
-def pool_of_events(windows: EventWindows, preprocessing: Preprocessing) -> Pool:
+def pool_of_events(windows: EventWindows, sampling_rate_hz: float) -> Pool:
     """The windows of catalogued events and of the noise around them, each with its label."""
     recorded = windows.recorded if windows.recorded is not None else np.ones(windows.windows.shape[:2], dtype=bool)
     times = windows.starttimes or (None,) * len(windows)
     columns = zip(windows.stations, times, windows.event_ids, windows.labels, strict=True)
-    return Pool(windows.windows, recorded, preprocessing.sampling_rate_hz, tuple(Facts(*row) for row in columns))
+    return Pool(windows.windows, recorded, sampling_rate_hz, tuple(Facts(*row) for row in columns))
 
 
 def pool_of_archive(
     archive: Archive,
-    preprocessing: Preprocessing,
+    section: Section,
     *,
     stations: Sequence[str] = (),
     most: int = 0,
@@ -168,7 +170,7 @@ def pool_of_archive(
     missing counts as not recorded, and a window without any is left out. Raises Cancelled when `should_stop` says so,
     UnusableWaveform where nothing can be used.
     """
-    spans = [span for station in stations or archive.stations for span in _spans(archive, station, preprocessing)]
+    spans = [span for station in stations or archive.stations for span in _spans(archive, station, section)]
     pieces: list[Piece] = []
     skipped: list[Skipped] = []
     draw, seen = np.random.default_rng(seed), 0
@@ -176,13 +178,13 @@ def pool_of_archive(
         if should_stop():
             raise Cancelled("Reading the pool was cancelled.")
         try:
-            for piece in _windows(archive, station, start, end, preprocessing):
+            for piece in _windows(archive, station, start, end, section):
                 seen += 1
                 _keep(pieces, piece, most, int(draw.integers(seen)))
         except SeisloopError as error:
             skipped.append(Skipped(f"{station} from {iso(start)}", str(error)))
         progress(Progress("reading the pool", number / len(spans), {}, f"{len(pieces)} windows"))
-    return stack(pieces, preprocessing.sampling_rate_hz), skipped
+    return stack(pieces, section.sampling_rate_hz), skipped
 
 
 def _keep(kept: list[Piece], item: Piece, most: int, place: int) -> None:
@@ -193,27 +195,61 @@ def _keep(kept: list[Piece], item: Piece, most: int, place: int) -> None:
         kept[place] = item
 
 
-def _spans(archive: Archive, station: str, preprocessing: Preprocessing) -> Iterator[tuple[str, datetime, datetime]]:
+def _spans(archive: Archive, station: str, section: Section) -> Iterator[tuple[str, datetime, datetime]]:
     """What a station recorded, in parts of READ_S; each begins a step after the last window of the one before."""
-    step = timedelta(seconds=preprocessing.step_s)
-    part = max(round(READ_S / preprocessing.step_s), 1) * step
-    window = timedelta(seconds=preprocessing.window_s)
+    step, window = timedelta(seconds=section.step_s), timedelta(seconds=section.window_s)
+    part = max(round(READ_S / section.step_s), 1) * step
     for start, end in archive.spans(station):
         while start + window <= end:
             yield station, start, min(start + part - step + window, end)
             start += part
 
 
-def _windows(
-    archive: Archive, station: str, start: datetime, end: datetime, preprocessing: Preprocessing
-) -> Iterator[Piece]:
+def _windows(archive: Archive, station: str, start: datetime, end: datetime, section: Section) -> Iterator[Piece]:
     edge = timedelta(seconds=EDGE_S)
-    waveform = archive.read(station, start - edge, end + edge, preprocessing.components)
-    prepared = preprocess(waveform, preprocessing).slice(start, end)
-    for times, batch, _ in sliding_windows(prepared, preprocessing):
-        for time, data in zip(times, batch, strict=True):
-            first = prepared.sample_at(time)
-            present = prepared.mask[:, first : first + data.shape[-1]].mean(axis=1)
-            recorded = present >= 1 - preprocessing.maximum_gap
-            if recorded.any():
-                yield data.astype(np.float32), recorded, Facts(station, time)
+    components = section.components or _components(archive, station)
+    prepared = _prepared(archive.read(station, start - edge, end + edge, components), section).slice(start, end)
+    if prepared.samples < section.window_samples:
+        return
+    data, mask = (
+        sliding_window_view(each, section.window_samples, axis=-1)[:, :: section.step_samples].swapaxes(0, 1)
+        for each in (prepared.data, prepared.mask)
+    )
+    for number, (samples, present) in enumerate(zip(data, mask, strict=True)):
+        recorded = present.mean(axis=1) >= 1 - section.maximum_gap
+        if recorded.any():
+            window = normalised(samples, present & recorded[:, None], section)
+            yield window, recorded, Facts(station, prepared.time_of(number * section.step_samples))
+
+
+def _components(archive: Archive, station: str) -> tuple[str, ...]:
+    """All that a station ever recorded, by the last letters of its channels."""
+    return tuple(sorted({header.channel[-1:].upper() for header, _ in archive.headers if header.station_id == station}))
+
+
+def _prepared(waveform: Waveform, section: Section) -> Waveform:
+    """At the pool's rate, and where it has a band, filtered as a classifier's input is."""
+    if not section.band_hz:
+        return resample(waveform, section.sampling_rate_hz)
+    low, high = section.band_hz
+    preprocessing = Preprocessing(
+        sampling_rate_hz=section.sampling_rate_hz,
+        components=waveform.components,
+        band_hz=(low, high),
+        filter_order=section.filter_order,
+        zero_phase=section.zero_phase,
+        window_s=section.window_s,
+        stft_length=1,
+        stft_hop=1,
+    )
+    return preprocess(waveform, preprocessing)
+
+
+def normalised(data: NDArray[np.floating[Any]], mask: NDArray[np.bool_], section: Section) -> NDArray[np.float32]:
+    """As the section says. data, mask (channels, samples) → the same shape; 0 where not recorded"""
+    if section.normalise == "none":
+        return np.where(mask, data, 0.0).astype(np.float32)
+    mean = np.where(mask, data, 0.0).sum(axis=-1, keepdims=True) / np.maximum(mask.sum(axis=-1, keepdims=True), 1)
+    centred = np.where(mask, data - mean, 0.0)
+    peak = np.abs(centred).max(axis=-1 if section.normalise == "channel" else None, keepdims=True)
+    return (centred / np.where(peak > 0, peak, 1.0)).astype(np.float32)
