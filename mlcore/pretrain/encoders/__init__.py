@@ -27,7 +27,7 @@ ENCODERS: dict[str, Callable[[float, int], nn.Module]] = {
 }
 
 
-def build(name: str, width: float = 1.0, channels: int = 1) -> nn.Module:
+def encoder(name: str, width: float = 1.0, channels: int = 1) -> nn.Module:
     """The untrained encoder: x (batch, channels, freq, time) → y (batch, features), with the number `.features`.
 
     `width` multiplies the channels of every layer, rounded to multiples of 8.
