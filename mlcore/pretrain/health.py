@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 SAME = 0.01  # of their size: outputs that differ by less are one and the same
+SHRUNK = 0.1  # of the standard deviation that a method aims at
 FEW = 2.0  # dimensions: outputs that use fewer vary along a line
 
 
@@ -42,33 +43,41 @@ def effective_rank(features: Tensor) -> Tensor:
 def health(y: Tensor, z: Tensor) -> dict[str, float]:
     """Figures of representations y (batch, features) and embeddings z (batch, dim), whole batches of them.
 
-    `y_spread` is relative: the root mean square of y's deviations over that of y itself, from 0 (all the same) to 1.
+    Spreads are relative: the root mean square of the deviations over that of the values, from 0 (all the same) to 1.
     """
-    y, z = y.detach().float(), z.detach().float()
-    size = y.square().mean().sqrt().clamp_min(torch.finfo(torch.float32).tiny)
-    return {
-        "y_std": spread(y).mean().item(),
-        "y_spread": (spread(y).square().mean().sqrt() / size).item(),
-        "y_covariance": mean_covariance(y).item(),
-        "y_rank": effective_rank(y).item(),
-        "z_std": spread(z).mean().item(),
-        "z_std_smallest": spread(z).min().item(),
-        "z_covariance": mean_covariance(z).item(),
-        "z_rank": effective_rank(z).item(),
-    }
+    found: dict[str, float] = {}
+    for name, values in (("y", y.detach().float()), ("z", z.detach().float())):
+        size = values.square().mean().sqrt().clamp_min(torch.finfo(torch.float32).tiny)
+        found |= {
+            f"{name}_std": spread(values).mean().item(),
+            f"{name}_std_smallest": spread(values).min().item(),
+            f"{name}_spread": (spread(values).square().mean().sqrt() / size).item(),
+            f"{name}_covariance": mean_covariance(values).item(),
+            f"{name}_rank": effective_rank(values).item(),
+        }
+    return found
 
 
-def collapse_warning(figures: dict[str, float]) -> str:
-    """A sentence where `health` found a collapsed representation; empty where it did not."""
+def collapse_warning(figures: dict[str, float], target_std: float = 0.0) -> str:
+    """A sentence where `health` found collapsed representations or embeddings; empty where it did not.
+
+    `target_std` is the standard deviation that the method gives its embeddings; 0 where their scale says nothing.
+    """
     way_out = "Raise the weights of variance and covariance, lower the learning rate, or take a larger batch."
-    if figures["y_spread"] < SAME:
+    if figures["z_std"] < SHRUNK * target_std:
         return (
-            f"The representation has collapsed: it differs by {figures['y_spread']:.2%} of its size between inputs, "
-            f"but should by more than {SAME:.0%}. {way_out}"
+            f"The embedding has collapsed: its features have a standard deviation of {figures['z_std']:.2g}, but "
+            f"should have about {target_std:g}. {way_out}"
         )
-    if figures["y_rank"] < FEW:
-        return (
-            f"The representation has collapsed to {figures['y_rank']:.1f} dimensions, but should fill more than "
-            f"{FEW:.0f}. {way_out}"
-        )
+    for name, what in (("y", "representation"), ("z", "embedding")):
+        if figures[f"{name}_spread"] < SAME:
+            return (
+                f"The {what} has collapsed: it differs by {figures[f'{name}_spread']:.2%} of its size between inputs, "
+                f"but should by more than {SAME:.0%}. {way_out}"
+            )
+        if figures[f"{name}_rank"] < FEW:
+            return (
+                f"The {what} has collapsed to {figures[f'{name}_rank']:.1f} dimensions, but should fill more than "
+                f"{FEW:.0f}. {way_out}"
+            )
     return ""

@@ -48,7 +48,7 @@ def test_a_living_representation_gives_no_warning():
 
 def test_a_representation_that_is_the_same_for_all_inputs_is_told():
     y = torch.full((64, 16), 2.0) + 1e-3 * random().float()
-    assert "has collapsed: it differs by" in collapse_warning(health(y, random()))
+    assert "representation has collapsed: it differs by" in collapse_warning(health(y, random()))
 
 
 def test_a_representation_along_one_line_is_told():
@@ -58,3 +58,9 @@ def test_a_representation_along_one_line_is_told():
 
 def test_a_representation_of_zeros_is_told():
     assert collapse_warning(health(torch.zeros(8, 4), torch.zeros(8, 4)))
+
+
+def test_embeddings_far_smaller_than_their_method_aims_at_are_told():
+    figures = health(torch.relu(random() + 1), 0.05 * random())
+    assert "embedding has collapsed" in collapse_warning(figures, target_std=1.0)
+    assert collapse_warning(figures) == ""
