@@ -19,9 +19,10 @@ from mlcore.sections import require
 RECIPES = Path(__file__).parent / "recipes"
 
 
-def add_source(parser: argparse.ArgumentParser) -> None:
+def add_source(parser: argparse.ArgumentParser, *, recipe: bool = True) -> None:
     """The options that say which windows, and how they are used."""
-    parser.add_argument("--recipe", required=True, metavar="FILE.toml", help="settings, or the name of one of ours")
+    if recipe:
+        parser.add_argument("--recipe", required=True, metavar="FILE.toml", help="settings, or the name of one of ours")
     source = parser.add_argument_group("windows, from one of")
     source.add_argument("--pool", metavar="DIR", help="a folder that Pool.save wrote")
     source.add_argument("--recordings", nargs="+", metavar="PATH", help="files and folders of continuous recordings")
@@ -37,9 +38,11 @@ def add_labelled_source(parser: Any) -> None:
     parser.add_argument("--cut", metavar="FILE.toml", help="a classifier's recipe: how events' windows are cut")
 
 
-def read_source(options: argparse.Namespace) -> tuple[Pool, Pretraining, list[dict[str, Any]]]:
+def read_source(
+    options: argparse.Namespace, recipe: Pretraining | None = None
+) -> tuple[Pool, Pretraining, list[dict[str, Any]]]:
     """The windows and the recipe that the options name, and what could not be used. Raises BadConfiguration."""
-    recipe = read_recipe(options.recipe)
+    recipe = recipe or read_recipe(options.recipe)
     given = [name for name in ("pool", "recordings", "aknes", "catalogue") if getattr(options, name)]
     require(
         len(given) == 1,
