@@ -56,18 +56,33 @@ def evaluate_seed(
 ) -> Figures:
     """All figures of an encoder on a pool's labelled windows, for one split. Raises BadConfiguration, Cancelled."""
     pool = pool.labelled()
-    classes = require_classes(pool)
-    found = frozen_figures(network, pool, classes, recipe, seed, device=device)
+    found = frozen_figures(network, pool, require_classes(pool), recipe, seed, device=device)
     for share in recipe.evaluation.shares:
-        split = split_share(pool.units, pool.labels, share, seed=seed, test_share=recipe.evaluation.test_share)
-        model = fine_tune(
-            network, pool, split.train, classes, recipe, seed=seed, device=device, should_stop=should_stop
-        )
-        tests = pool.select(split.test)
-        found[f"fine_tuned_{share:.0%}"] = figures(
-            scores(model, tests, recipe, device=device), tests.labels, tests.units, classes
-        )
+        tuned = fine_tuned_figures(network, pool, recipe, share, seed, device=device, should_stop=should_stop)
+        found[f"fine_tuned_{share:.0%}"] = tuned
     return found
+
+
+def fine_tuned_figures(
+    network: nn.Module,
+    pool: Pool,
+    recipe: Pretraining,
+    share: float,
+    seed: int,
+    *,
+    device: torch.device | str = "cpu",
+    should_stop: StopCallback = never,
+) -> dict[str, float]:
+    """Figures after fine-tuning on a share of labelled windows, and the silhouette of the representation it leaves."""
+    classes = require_classes(pool)
+    split = split_share(pool.units, pool.labels, share, seed=seed, test_share=recipe.evaluation.test_share)
+    model = fine_tune(network, pool, split.train, classes, recipe, seed=seed, device=device, should_stop=should_stop)
+    tests = pool.select(split.test)
+    windows, y = features(model.encoder, tests, recipe, device=device)
+    return {
+        **figures(scores(model, tests, recipe, device=device), tests.labels, tests.units, classes),
+        "silhouette": silhouette(mean_of_windows(y, windows, len(tests)), tests.labels),
+    }
 
 
 def frozen_figures(

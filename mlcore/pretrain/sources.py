@@ -50,12 +50,28 @@ def read_source(
         "one of --pool, --recordings, --aknes, --catalogue.",
     )
     pool, skipped = _read(options, recipe)
+    _require_rate(pool, recipe)
+    return pool, recipe, [item.to_dict() for item in skipped]
+
+
+def read_both(options: argparse.Namespace) -> tuple[Pool, Pool, Pretraining]:
+    """A pool to pretrain on and labelled windows: those of --catalogue, or those of the pool that have a label."""
+    recipe = read_recipe(options.recipe)
+    if not options.catalogue or not (options.pool or options.recordings or options.aknes):
+        pool, recipe, _ = read_source(options, recipe)
+        return pool, pool.labelled(), recipe
+    labelled, _ = read_labelled(options)
+    _require_rate(labelled, recipe)
+    options.catalogue = None
+    return read_source(options, recipe)[0], labelled, recipe
+
+
+def _require_rate(pool: Pool, recipe: Pretraining) -> None:
     require(
         pool.sampling_rate_hz == recipe.pool.sampling_rate_hz,
         f"The windows are sampled at {pool.sampling_rate_hz:g} Hz, but the recipe says pool.sampling_rate_hz = "
         f"{recipe.pool.sampling_rate_hz:g}. Choose windows and a recipe that belong together.",
     )
-    return pool, recipe, [item.to_dict() for item in skipped]
 
 
 def read_recipe(name: str) -> Pretraining:

@@ -80,8 +80,8 @@ def pretrain(
         model.parameters(), lr=recipe.training.learning_rate, weight_decay=recipe.training.weight_decay, fused=True
     )
     history: list[dict[str, float]] = []
-    fingerprint = _fingerprint(pool, recipe)
-    resumed = checkpoint_path and read_state(checkpoint_path, fingerprint, model, optimizer)
+    mark = fingerprint(pool, recipe)
+    resumed = checkpoint_path and read_state(checkpoint_path, mark, model, optimizer)
     if resumed:
         history = resumed[0]["history"]
         progress(_report(history, recipe, f"resumed after epoch {len(history)}"))
@@ -90,7 +90,7 @@ def pretrain(
         history.append(epoch.learn(wrapped, optimizer, progress, should_stop))
         last = len(history) == recipe.training.epochs
         if checkpoint_path and _is_first() and (last or len(history) % recipe.training.checkpoint_every == 0):
-            write_state(checkpoint_path, fingerprint, model, optimizer, {}, {"history": history})
+            write_state(checkpoint_path, mark, model, optimizer, {}, {"history": history})
         progress(_report(history, recipe, _sentence(history[-1], recipe)))
     model.eval()
     return Learned(model, recipe, history, _facts(pool, recipe, size, history))
@@ -290,7 +290,7 @@ def _facts(pool: Pool, recipe: Pretraining, size: int, history: Sequence[dict[st
     }
 
 
-def _fingerprint(pool: Pool, recipe: Pretraining) -> str:
+def fingerprint(pool: Pool, recipe: Pretraining) -> str:
     """Tells whether a checkpoint belongs to this pool and these settings."""
     facts = [[f.station, f.starttime and iso(f.starttime), f.event_id] for f in pool.facts]
     settings = {key: value for key, value in recipe.to_dict().items() if key != "evaluation"}

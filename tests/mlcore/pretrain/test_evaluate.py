@@ -76,6 +76,7 @@ def test_an_evaluation_has_all_figures_for_each_seed():
     found = evaluate(None, small_pool(), RECIPE)
     assert set(found) == {"linear", "knn", "silhouette", "fine_tuned_20%", "fine_tuned_80%"}
     assert set(found["linear"]) == {"accuracy", "balanced_accuracy", "macro_f1"}
+    assert set(found["fine_tuned_20%"]) == {"accuracy", "balanced_accuracy", "macro_f1", "silhouette"}
     accuracy = found["fine_tuned_80%"]["accuracy"]
     assert len(accuracy["runs"]) == 2
     assert accuracy["mean"] == pytest.approx(np.mean(accuracy["runs"]))
