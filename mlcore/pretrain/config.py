@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from mlcore.config import Preprocessing
 from mlcore.errors import BadConfiguration
 from mlcore.sections import Section, not_negative, positive, require, share, toml
 
@@ -53,7 +52,7 @@ class Spectrogram(Section):
 
     spectrogram  scipy.signal.spectrogram, logarithm, scaling, resizing, in this order, with the settings below
     stft         what a classifier is given, for an encoder that is to become one: magnitudes of a transform with this
-                 window and overlap, or, where logarithm is "relative", the classifier's logarithm of the pool's band
+                 window and overlap, or, where logarithm is "relative", the classifier's logarithm of band_hz
     """
 
     image: Literal["spectrogram", "stft"] = "spectrogram"
@@ -79,6 +78,11 @@ class Spectrogram(Section):
             0 <= self.overlap < 1, f"spectrogram.overlap is {self.overlap:g}, but must be from 0 to below 1: a share."
         )
         _require_band("spectrogram.band_hz", self.band_hz)
+        require(
+            self.image == "spectrogram" or (bool(self.band_hz) and self.window != "tukey"),
+            "spectrogram.image is 'stft', which needs a classifier's settings: give band_hz, and another window than "
+            "'tukey'.",
+        )
 
 
 @dataclass(frozen=True)
@@ -245,35 +249,9 @@ class Pretraining(Section):
         )
         _require_band("spectrogram.band_hz", self.spectrogram.band_hz, below=rate / 2)
         require(
-            self.spectrogram.image == "spectrogram" or (bool(self.pool.band_hz) and self.spectrogram.window != "tukey"),
-            "spectrogram.image is 'stft', which needs a classifier's settings: give pool.band_hz, and another "
-            "spectrogram.window than 'tukey'.",
-        )
-        require(
             self.method.tnc == "none" or self.views.crop == "neighbouring",
             f"method.tnc is {self.method.tnc!r}, which tells neighbours from others, but views.crop is 'random'. "
             "Choose crop = 'neighbouring', or tnc = 'none'.",
-        )
-
-    @property
-    def classifier_input(self) -> Preprocessing:
-        """What a classifier prepares as this pretraining does, where the image is its STFT."""
-        pool, section = self.pool, self.spectrogram
-        length, overlap = section.samples(pool.sampling_rate_hz)
-        return Preprocessing(
-            sampling_rate_hz=pool.sampling_rate_hz,
-            components=pool.components or ("Z",),
-            band_hz=(pool.band_hz[0], pool.band_hz[1]),
-            filter_order=pool.filter_order,
-            zero_phase=pool.zero_phase,
-            window_s=pool.window_s,
-            step_s=pool.step_s,
-            stft_length=length,
-            stft_hop=length - overlap,
-            stft_window=section.window,  # type: ignore[arg-type]
-            normalise="component" if pool.normalise == "channel" else "window",
-            maximum_gap=pool.maximum_gap,
-            input="log" if section.logarithm == "relative" else "magnitude",
         )
 
     def to_toml(self) -> str:

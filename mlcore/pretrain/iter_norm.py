@@ -15,8 +15,9 @@ class IterNorm(nn.Module):
 
     While training, statistics are of the batch, over all processes where several learn together (each then holds
     equally many rows). In evaluation mode they are running means of the batches' means and whitening matrices.
-    How near the identity is a matter of T: directions of small variance need more iterations. Computed in float32 at
-    least, also under autocast.
+    How near the identity is a matter of T: directions of small variance need more iterations. With groups of 64
+    features and batches of 128, the paper's T = 5 takes a third of the correlation, T = 9 nearly all (as its test
+    shows). Computed in float32 at least, also under autocast.
     """
 
     mean: Tensor
@@ -59,12 +60,17 @@ def inverse_root(covariance: Tensor, iterations: int, epsilon: float) -> Tensor:
 
     With Σ_N = (Σ + εI) / tr(Σ + εI) and P_0 = I,
         P_k = ½ (3 P_{k−1} − P_{k−1}³ Σ_N),   Σ^(−1/2) ≈ P_T / √tr(Σ + εI)      Huang et al. 2019, Eqs. 3–5
+
+    Computed with Q_k = P_k Σ_N beside P_k: the same numbers by as many products, but rounding does not grow however
+    many iterations there are.
     """
     identity = torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
     covariance = covariance + epsilon * identity
     trace = covariance.diagonal(dim1=-2, dim2=-1).sum(dim=-1)[..., None, None]
-    normalised = covariance / trace
-    p = 1.5 * identity - 0.5 * normalised  # P_1
+    q = covariance / trace
+    p = step = 1.5 * identity - 0.5 * q  # P_1
     for _ in range(iterations - 1):
-        p = 1.5 * p - 0.5 * (p @ p) @ (p @ normalised)
+        q = q @ step
+        step = 1.5 * identity - 0.5 * p @ q
+        p = step @ p
     return p * torch.rsqrt(trace)

@@ -6,17 +6,10 @@ from scipy import signal
 from torch import Tensor
 from torch.nn import functional as F
 
+from mlcore.config import Preprocessing
 from mlcore.errors import UnusableWaveform
-from mlcore.pretrain.config import Pretraining, Spectrogram
-from mlcore.stft import stft_input, stft_magnitude
-
-
-def images(waveforms: Tensor, recipe: Pretraining) -> Tensor:
-    """waveforms (n, channels, samples) → what the encoder is given crops of, (n, channels, freq, time)"""
-    if recipe.spectrogram.image == "stft":
-        settings = recipe.classifier_input
-        return stft_input(stft_magnitude(waveforms, settings), settings)
-    return spectrogram(waveforms, recipe.spectrogram, recipe.pool.sampling_rate_hz)
+from mlcore.pretrain.config import Spectrogram
+from mlcore.stft import stft_axes, stft_input, stft_magnitude
 
 
 def spectrogram(waveforms: Tensor, section: Spectrogram, sampling_rate_hz: float) -> Tensor:
@@ -25,7 +18,10 @@ def spectrogram(waveforms: Tensor, section: Spectrogram, sampling_rate_hz: float
     Equals scipy.signal.spectrogram (power density; the mean of each frame removed), the logarithm, each channel scaled
     by itself, and bilinear resizing to `height` rows, the width growing by the same factor. A channel without any
     variation (a masked one) is 0 throughout. Raises UnusableWaveform where the samples do not fill one frame.
+    With `image = "stft"`, what a classifier is given of each channel instead.
     """
+    if section.image == "stft":
+        return _stft(waveforms, classifier_settings(waveforms.shape[-1], section, sampling_rate_hz))
     flat = waveforms.reshape(-1, waveforms.shape[-1])
     power = _power(flat, section, sampling_rate_hz)
     images = _resized(_scaled(_logarithm(power, section), section), section.height)
@@ -34,6 +30,9 @@ def spectrogram(waveforms: Tensor, section: Spectrogram, sampling_rate_hz: float
 
 def image_shape(samples: int, section: Spectrogram, sampling_rate_hz: float) -> tuple[int, int]:
     """(freq, time) of the image of so many samples."""
+    if section.image == "stft":
+        frequencies, times = stft_axes(classifier_settings(samples, section, sampling_rate_hz))
+        return len(frequencies), len(times)
     length, overlap = section.samples(sampling_rate_hz)
     rows, frames = len(_rows(section, sampling_rate_hz)), (samples - length) // (length - overlap) + 1
     if not section.height:
@@ -43,12 +42,35 @@ def image_shape(samples: int, section: Spectrogram, sampling_rate_hz: float) -> 
 
 def image_axes(samples: int, section: Spectrogram, sampling_rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
     """Of an image of so many samples: frequencies in Hz (freq,), centres of columns in s (time,)."""
+    if section.image == "stft":
+        return stft_axes(classifier_settings(samples, section, sampling_rate_hz))
     length, overlap = section.samples(sampling_rate_hz)
     height, width = image_shape(samples, section, sampling_rate_hz)
     frequencies = np.arange(length // 2 + 1)[_rows(section, sampling_rate_hz)] * sampling_rate_hz / length
     frames = (samples - length) // (length - overlap) + 1
     times = (np.arange(frames) * (length - overlap) + length / 2) / sampling_rate_hz
     return _resampled_axis(frequencies, height), _resampled_axis(times, width)
+
+
+def classifier_settings(samples: int, section: Spectrogram, sampling_rate_hz: float) -> Preprocessing:
+    """The settings of a classifier that is given what an encoder with `image = "stft"` sees."""
+    length, overlap = section.samples(sampling_rate_hz)
+    return Preprocessing(
+        sampling_rate_hz=sampling_rate_hz,
+        band_hz=(section.band_hz[0], section.band_hz[1]),
+        window_s=samples / sampling_rate_hz,
+        stft_length=length,
+        stft_hop=length - overlap,
+        stft_window=section.window,  # type: ignore[arg-type]  # not tukey: the section refuses that
+        input="log" if section.logarithm == "relative" else "magnitude",
+    )
+
+
+def _stft(waveforms: Tensor, settings: Preprocessing) -> Tensor:
+    """waveforms (…, samples) → (…, freq, time)"""
+    flat = waveforms.reshape(-1, 1, waveforms.shape[-1])
+    images = stft_input(stft_magnitude(flat, settings), settings)
+    return images.reshape(*waveforms.shape[:-1], *images.shape[2:])
 
 
 def _power(waveforms: Tensor, section: Spectrogram, sampling_rate_hz: float) -> Tensor:

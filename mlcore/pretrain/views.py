@@ -79,7 +79,7 @@ def crop_starts(count: int, width: int, section: Views, generator: torch.Generat
         return Starts(*(_uniform(count, 0, last, generator) for _ in range(3)))
     shift = section.shift_share * columns
     margin, reach = math.floor(shift), math.floor(shift + columns)
-    if last - 2 * margin < 0 or last // 2 <= reach:
+    if last - 2 * margin < 0 or (last + 1) // 2 <= reach:
         raise UnusableWaveform(
             f"A spectrogram has {width} columns, too few for crops of {columns} with neighbours within {shift:g} and "
             f"non-neighbours beyond {shift + columns:g} columns. "
