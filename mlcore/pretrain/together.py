@@ -108,4 +108,4 @@ def _together(norm: nn.modules.batchnorm._BatchNorm) -> TogetherBatchNorm:
     new = TogetherBatchNorm(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
     new.load_state_dict(norm.state_dict())
     new.train(norm.training)
-    return new.to(next(norm.parameters()).device)
+    return new.to(next(norm.parameters()))
