@@ -70,29 +70,22 @@ def fine_tune(
     weighed alike: Lee et al. 2022, section 4.1. Raises Cancelled when `should_stop` says so.
     """
     device, settings = torch.device(device), recipe.evaluation
+    rows = np.asarray(rows, dtype=np.intp)
+    targets = torch.tensor([classes.index(pool.labels[row]) for row in rows])
+    batches = _batch_sizes(len(rows), settings.batch_size)
     draw = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.manual_seed(seed)  # of the head's weights, and of dropout
         model = Classifier(deepcopy(network), len(classes))
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        targets = torch.tensor([classes.index(pool.labels[row]) for row in rows])
         loss = nn.CrossEntropyLoss(balanced_weights(targets, len(classes)).to(device))
-        optimizer = torch.optim.Adam(
-            [
-                {"params": model.encoder.parameters(), "lr": settings.encoder_learning_rate},
-                {"params": model.head.parameters(), "lr": settings.classifier_learning_rate},
-            ],
-            fused=True,
-        )
-        batches = _batch_sizes(len(targets), settings.batch_size)
-        steps = settings.epochs * len(batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
+        optimizer, schedule = _optimizer(model, recipe, settings.epochs * len(batches))
         model.train()
         for _ in range(settings.epochs):
-            for part in torch.randperm(len(targets), generator=draw).split(batches):
+            for part in torch.randperm(len(rows), generator=draw).split(batches):
                 if should_stop():
                     raise Cancelled("Fine-tuning was cancelled.")
-                images = _drawn_images(pool, np.asarray(rows)[part.numpy()], recipe, device, draw)
+                images = _drawn_images(pool, rows[part.numpy()], recipe, device, draw)
                 optimizer.zero_grad(set_to_none=True)
                 with precision(device, recipe.training.precision):
                     logits = model(laid_out(images, model))
@@ -100,6 +93,19 @@ def fine_tune(
                 optimizer.step()
                 schedule.step()
     return model.eval()
+
+
+def _optimizer(
+    model: Classifier, recipe: Pretraining, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Adam, slower on the encoder than on the new layer, and a half cosine to 0 for both."""
+    groups = [
+        {"params": model.encoder.parameters(), "lr": recipe.evaluation.encoder_learning_rate},
+        {"params": model.head.parameters(), "lr": recipe.evaluation.classifier_learning_rate},
+    ]
+    optimizer = torch.optim.Adam(groups, fused=True)
+    cosine = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
+    return optimizer, cosine
 
 
 def scores(model: Classifier, pool: Pool, recipe: Pretraining, *, device: torch.device | str = "cpu") -> Floats:

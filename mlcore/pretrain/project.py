@@ -78,9 +78,9 @@ def tsne(
     Momentum, gains and early exaggeration as in van der Maaten & Hinton 2008, section 3.4; learning rate
     n / exaggeration / 4, at least 50: Belkina et al. 2019. Deterministic.
     """
-    p = torch.from_numpy(joint_probabilities(values, min(perplexity, (len(values) - 1) / 3)))
+    p = torch.from_numpy(joint_probabilities(values, min(perplexity, (len(values) - 1) / 3))).float()
     start = _two_columns(principal_components(values, 2))
-    y = torch.from_numpy(start / max(start[:, 0].std(), 1e-300) * 1e-4)
+    y = torch.from_numpy(start / max(start[:, 0].std(), 1e-300) * 1e-4).float()
     step, gains = torch.zeros_like(y), torch.ones_like(y)
     rate = max(len(values) / EXAGGERATION / 4, 50.0)
     for iteration in range(iterations):
@@ -93,7 +93,7 @@ def tsne(
         y = y + step
         if (iteration + 1) % 50 == 0:
             progress(Progress("projecting", (iteration + 1) / iterations, {}, f"iteration {iteration + 1}"))
-    return np.asarray((y - y.mean(dim=0)).numpy())
+    return np.asarray((y - y.mean(dim=0)).double().numpy())
 
 
 def joint_probabilities(values: Floats, perplexity: float) -> Floats:
