@@ -126,7 +126,8 @@ def kl_gradient(p: Tensor, y: Tensor) -> Tensor:
 
     4 Σ_j (p_ij − q_ij)(y_i − y_j)(1 + ‖y_i − y_j‖²)⁻¹
     """
-    kernel = 1 / (1 + torch.cdist(y, y).square())
+    size = y.square().sum(dim=1)
+    kernel = torch.addmm(size[:, None] + size, y, y.T, alpha=-2).clamp_min_(0).add_(1).reciprocal_()  # by one product
     kernel.fill_diagonal_(0)
     weights = (p - kernel / kernel.sum()) * kernel
     return 4 * (weights.sum(dim=1, keepdim=True) * y - weights @ y)
