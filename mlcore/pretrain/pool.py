@@ -6,7 +6,7 @@ files of Åknes (`mlcore.pretrain.aknes`). On disk it is a folder of plain array
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -144,6 +144,25 @@ def joined(pools: Sequence[Pool]) -> Pool:
     )
     rows = chain.from_iterable(zip(p.windows, p.recorded, p.facts, strict=True) for p in pools)
     return stack(list(rows), rates[0])
+
+
+def together(pool: Pool, most: int = 24) -> Pool:
+    """Each event as one window whose sensors are all channels of all its stations; beyond `most`, the first of them.
+
+    So that a network learns what stations of the same event have in common, as Lee et al. 2022 do with the sensors of
+    Åknes (section 3, sensor invariance). No label is looked at, and none is kept.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, unit in enumerate(pool.units):
+        rows.setdefault(unit, []).append(row)
+    pieces: list[Piece] = []
+    for own in rows.values():
+        data = pool.windows[own].reshape(-1, pool.windows.shape[-1])
+        sensors = np.flatnonzero(pool.recorded[own].ravel())[:most]
+        facts = replace(pool.facts[own[0]], label="", station=",".join(sorted({pool.facts[i].station for i in own})))
+        if len(sensors):
+            pieces.append((data[sensors], np.ones(len(sensors), dtype=bool), facts))
+    return stack(pieces, pool.sampling_rate_hz)
 
 
 def pool_of_events(windows: EventWindows, sampling_rate_hz: float) -> Pool:

@@ -13,7 +13,7 @@ from mlcore.datasets import load_event_windows, require_windows
 from mlcore.errors import BadConfiguration
 from mlcore.pretrain.aknes import read_aknes
 from mlcore.pretrain.config import Pretraining
-from mlcore.pretrain.pool import Pool, pool_of_archive, pool_of_events
+from mlcore.pretrain.pool import Pool, pool_of_archive, pool_of_events, together
 from mlcore.sections import require
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -28,6 +28,7 @@ def add_source(parser: argparse.ArgumentParser, *, recipe: bool = True) -> None:
     source.add_argument("--recordings", nargs="+", metavar="PATH", help="files and folders of continuous recordings")
     source.add_argument("--aknes", metavar="DIR", help="the Åknes data set: the folder of data_dir.csv")
     add_labelled_source(source)
+    parser.add_argument("--together", action="store_true", help="pretrain on each event's stations as its sensors")
     parser.add_argument("--most", type=int, default=0, help="so many windows of the recordings, drawn by chance")
 
 
@@ -59,11 +60,12 @@ def read_both(options: argparse.Namespace) -> tuple[Pool, Pool, Pretraining]:
     recipe = read_recipe(options.recipe)
     if not options.catalogue or not (options.pool or options.recordings or options.aknes):
         pool, recipe, _ = read_source(options, recipe)
-        return pool, pool.labelled(), recipe
+        return (together(pool) if options.together else pool), pool.labelled(), recipe
     labelled, _ = read_labelled(options)
     _require_rate(labelled, recipe)
     options.catalogue = None
-    return read_source(options, recipe)[0], labelled, recipe
+    pool = read_source(options, recipe)[0]
+    return (together(pool) if options.together else pool), labelled, recipe
 
 
 def _require_rate(pool: Pool, recipe: Pretraining) -> None:

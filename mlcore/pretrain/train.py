@@ -28,7 +28,7 @@ from mlcore.pretrain.config import Pretraining
 from mlcore.pretrain.health import collapse_warning, health
 from mlcore.pretrain.losses.vnibcreg import Encoded, loss_terms
 from mlcore.pretrain.model import Pretrained, encoder_files, first
-from mlcore.pretrain.pool import Pool
+from mlcore.pretrain.pool import Pool, together
 from mlcore.pretrain.sources import add_source, read_source
 from mlcore.pretrain.spectrogram import image_shape, spectrogram
 from mlcore.pretrain.together import processes, synchronised
@@ -315,6 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _train(options: argparse.Namespace, device: torch.device) -> None:
     pool, recipe, skipped = read_source(options)
+    pool = together(pool) if options.together else pool
     given = {name: getattr(options, name) for name in ("epochs", "seed") if getattr(options, name) is not None}
     recipe = replace(recipe, training=replace(recipe.training, **given))
     out = Path(options.out)

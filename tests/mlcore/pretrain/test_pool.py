@@ -10,7 +10,7 @@ from mlcore.archive import Archive
 from mlcore.datasets import EventWindows
 from mlcore.errors import BadConfiguration, Cancelled, UnusableWaveform
 from mlcore.pretrain.config import Pool as Section
-from mlcore.pretrain.pool import Facts, Pool, joined, normalised, pool_of_archive, pool_of_events, stack
+from mlcore.pretrain.pool import Facts, Pool, joined, normalised, pool_of_archive, pool_of_events, stack, together
 from mlcore.waveform import write_mseed
 from tests.mlcore.recordings import START, waveform
 
@@ -135,3 +135,20 @@ def test_normalised_windows_have_no_mean_and_a_peak_of_one(normalise, peaks):
     found = normalised(data, np.ones(data.shape, dtype=bool), section)
     np.testing.assert_allclose(found.mean(axis=1), 0, atol=1e-6)
     np.testing.assert_allclose(np.abs(found).max(axis=1), peaks, rtol=1e-6)
+
+
+def test_the_stations_of_an_event_become_its_sensors():
+    data = np.arange(4 * 2 * 3, dtype=float).reshape(4, 2, 3)
+    masks = [[True, True], [True, False], [True, True], [False, False]]
+    facts = [
+        Facts("A", START, "e1", "rockfall"),
+        Facts("B", START, "e1", "rockfall"),
+        Facts("A"),
+        Facts("C", None, "e2"),
+    ]
+    pool = stack(list(zip(data, map(np.array, masks), facts, strict=True)), sampling_rate_hz=1)
+    found = together(pool)
+    assert found.recorded.tolist() == [[True, True, True], [True, True, False]]  # e2 has nothing recorded
+    np.testing.assert_array_equal(found.windows[0], [data[0, 0], data[0, 1], data[1, 0]])
+    assert found.facts[0] == Facts("A,B", START, "e1")
+    assert len(together(pool, most=2).recorded[0]) == 2
