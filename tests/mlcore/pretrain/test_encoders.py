@@ -1,8 +1,11 @@
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
 from mlcore.errors import BadConfiguration
+from mlcore.pretrain.config import EncoderName
 from mlcore.pretrain.encoders import ENCODERS, encoder
 from mlcore.pretrain.encoders.layers import scaled
 
@@ -84,6 +87,10 @@ def test_the_strides_are_the_published_ones():
     assert resnet.blocks(resnet.stem(x)).shape[-2:] == (7, 7)
     assert mobilenet.layers[:-1](x).shape[-2:] == (7, 7)
     assert encoder("simplecnn").layers[:-2](torch.rand(1, 1, 128, 128)).shape[-2:] == (8, 32)
+
+
+def test_recipes_can_name_every_encoder_and_no_other():
+    assert get_args(EncoderName) == tuple(ENCODERS)
 
 
 def test_an_unknown_encoder_is_refused():

@@ -1,15 +1,16 @@
 import math
+from typing import get_args
 
 import pytest
 import torch
 
 from mlcore.errors import BadConfiguration
-from mlcore.pretrain.config import Method
+from mlcore.pretrain.config import Method, MethodName
 from mlcore.pretrain.losses.barlow_twins import barlow_twins, cross_correlation
 from mlcore.pretrain.losses.tnc import correlation, discrimination
 from mlcore.pretrain.losses.vibcreg import decorrelation, vibcreg
 from mlcore.pretrain.losses.vicreg import covariance, invariance, variance, vicreg
-from mlcore.pretrain.losses.vnibcreg import Encoded, loss_terms
+from mlcore.pretrain.losses.vnibcreg import OF_EMBEDDINGS, Encoded, loss_terms
 
 # more features than rows, and fewer: products of rows and products of columns tell the same
 SHAPES = [(5, 8), (9, 4)]
@@ -162,6 +163,10 @@ def test_a_method_asks_for_its_own_terms_and_no_other():
     }
     original = loss_terms(everything, Method.of("vibcreg", tnc="original"))
     assert list(original) == ["invariance", "variance", "covariance", "discrimination"]
+
+
+def test_recipes_can_name_every_method_and_no_other():
+    assert get_args(MethodName) == tuple(OF_EMBEDDINGS)
 
 
 def test_half_precision_embeddings_are_compared_in_float32():
