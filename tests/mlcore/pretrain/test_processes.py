@@ -1,9 +1,11 @@
-"""Two processes that torchrun starts learn as one: the same loss, the same encoder, also after a kill."""
+"""Two processes that torchrun starts learn as one: the same loss, the same encoder. And one that is killed."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -63,6 +65,27 @@ def test_two_processes_give_the_loss_of_one(tmp_path, encoder, method, capsys):
     weights = [load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two")]
     for name, tensor in weights[0].items():
         torch.testing.assert_close(weights[1][name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+
+
+@pytest.mark.slow
+def test_a_command_that_was_killed_goes_on_to_the_encoder_of_one_that_was_not(tmp_path, capsys):
+    recipe = small_recipe(training=replace(small_recipe().training, epochs=30))
+    small_pool().save(tmp_path / "pool")
+    (tmp_path / "recipe.toml").write_text(recipe.to_toml())
+    options = ["--pool", tmp_path / "pool", "--recipe", tmp_path / "recipe.toml", "--device", "cpu", "--out"]
+    command = [sys.executable, "-m", "mlcore.pretrain.train", *map(str, options), str(tmp_path / "killed")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        checkpoint = tmp_path / "killed" / train.CHECKPOINT
+        while not checkpoint.exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    for name in ("killed", "whole"):
+        train.main([*map(str, options), str(tmp_path / name)])
+        assert ("resumed after epoch" in capsys.readouterr().err) == (name == "killed")
+    described = [json.loads((tmp_path / name / "model.json").read_text()) for name in ("killed", "whole")]
+    assert described[0] == described[1]  # every epoch's losses, and the weights' checksum
 
 
 def method_terms(figures):
