@@ -47,6 +47,15 @@ def preprocess(waveform: Waveform, preprocessing: Preprocessing) -> Waveform:
     )
 
 
+def resample(waveform: Waveform, sampling_rate_hz: float) -> Waveform:
+    """The waveform at another rate, not filtered but for what would fold over the new Nyquist frequency."""
+    problems = list(waveform.problems)
+    data, mask = waveform.data.copy(), waveform.mask
+    data, mask = _resampled(data, mask, waveform.sampling_rate_hz, sampling_rate_hz, problems)
+    data[~mask] = 0.0
+    return replace(waveform, sampling_rate_hz=sampling_rate_hz, data=data, mask=mask, problems=tuple(problems))
+
+
 def _require_band(waveform: Waveform, preprocessing: Preprocessing) -> None:
     low, high = preprocessing.band_hz
     if waveform.sampling_rate_hz / 2 > high:

@@ -31,7 +31,7 @@ from mlcore.mseed import parts_within
 from mlcore.preprocessing import preprocess
 from mlcore.traces import Segment, TraceHeader, Waveform, assemble, header_of, iso, same_rate, stretches
 
-__all__ = ["TraceHeader", "Waveform", "preprocess", "read", "scan", "stretches", "write_mseed"]
+__all__ = ["TraceHeader", "Waveform", "preprocess", "read", "read_channels", "scan", "stretches", "write_mseed"]
 
 PIECE = 64 * 2**20  # bytes of a large miniSEED file held at once; a multiple of every record length
 LARGEST_UNPACKED = 2**30  # bytes; a small compressed file may unpack to more than any disk holds
@@ -100,6 +100,14 @@ def read(
     if starttime is None and endtime is None:
         return waveform
     return waveform.slice(starttime or waveform.starttime, endtime or datetime.max.replace(tzinfo=UTC))
+
+
+def read_channels(path: Path | str) -> list[Segment]:
+    """Every channel of a file with its samples, in the file's order and whatever it is called, or not called at all.
+
+    For arrays such as the 24 nameless channels of a SEG-2 file. Raises UnreadableRecording where nothing can be read.
+    """
+    return _segments(Path(path))[0]
 
 
 def write_mseed(waveforms: Waveform | Iterable[Waveform], path: Path | str) -> None:

@@ -141,7 +141,7 @@ def scan(
 
 
 if __name__ == "__main__":
-    from mlcore.classify.command import run
     from mlcore.classify.detect_command import main  # here, for it imports from this module
+    from mlcore.command import run
 
     run(main)

@@ -17,10 +17,10 @@ from typing import Any
 
 from mlcore.archive import Archive, Span
 from mlcore.catalogues import read_catalogue
-from mlcore.classify.command import print_json, show_progress
 from mlcore.classify.detect import Done, Options, detect
 from mlcore.classify.postprocess import Detection
 from mlcore.classify.predict import Classifier
+from mlcore.command import print_json, show_progress
 from mlcore.errors import BadConfiguration, UnusableWaveform
 from mlcore.matching import CatalogueEvent, matching_report
 from mlcore.traces import iso

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcore.classify.command import print_json, run, show_progress
 from mlcore.classify.predict import Classifier, combine_stations
+from mlcore.command import print_json, run, show_progress
 from mlcore.datasets import EventWindows, load_event_windows, missing_components, read_catalogue, require_windows
 from mlcore.errors import BadConfiguration
 from mlcore.metrics import classification_report, reliability

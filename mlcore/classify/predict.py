@@ -159,7 +159,7 @@ def classes_and_recipe(description: Mapping[str, Any]) -> tuple[list[str], Recip
 
 
 if __name__ == "__main__":
-    from mlcore.classify.command import run
     from mlcore.classify.predict_command import main  # here, for it imports Classifier from this module
+    from mlcore.command import run
 
     run(main)

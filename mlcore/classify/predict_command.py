@@ -11,10 +11,10 @@ import numpy as np
 
 from mlcore.archive import Archive, Span
 from mlcore.catalogues import Skipped
-from mlcore.classify.command import print_json, show_progress
 from mlcore.classify.detect import Done, detect
 from mlcore.classify.pieces import Piece
 from mlcore.classify.predict import Classifier
+from mlcore.command import print_json, show_progress
 from mlcore.config import Preprocessing
 from mlcore.errors import SeisloopError, UnusableWaveform
 from mlcore.traces import Waveform, iso

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcore.classify.calibration import average_by_unit, fit_temperature, softmax, unit_rows
-from mlcore.classify.command import print_json, run, show_progress
 from mlcore.classify.label_errors import label_scores, worth_learning
 from mlcore.classify.own_noise import with_own_noise
+from mlcore.command import print_json, run, show_progress
 from mlcore.config import Recipe
 from mlcore.datasets import EventWindows, load_event_windows, read_catalogue, require_windows
 from mlcore.training import ProgressCallback, StopCallback, never, say_nothing

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from mlcore.checkpoint import Description, save_model
-from mlcore.classify.command import show_progress
 from mlcore.classify.examples import altered_examples, one_hot
 from mlcore.classify.losses import classification_loss
 from mlcore.classify.predict import Classifier
+from mlcore.command import show_progress
 from mlcore.config import Training
 from mlcore.datasets import EventWindows, load_event_windows, read_catalogue, require_windows
 from mlcore.errors import BadConfiguration

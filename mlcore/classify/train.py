@@ -16,13 +16,13 @@ from typing import Any
 from torch import nn
 
 from mlcore.checkpoint import Description, model_files, save_model
-from mlcore.classify.command import print_json, run, show_progress
 from mlcore.classify.evaluate import evaluate_events
 from mlcore.classify.folds import Watch, learn
 from mlcore.classify.judgement import judgement
 from mlcore.classify.predict import Classifier
 from mlcore.classify.randomisation import randomisation_check
 from mlcore.classify.second_stage import continue_model
+from mlcore.command import print_json, run, show_progress
 from mlcore.config import Recipe
 from mlcore.datasets import (
     EventWindows,

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from mlcore.classify.model import conv_block
 from mlcore.classify.quick import ConvolutionReLU, HalvingMaximum, quick_copy
+from mlcore.stft_cnn import conv_block
 
 
 def network(bias=True):

@@ -1,4 +1,4 @@
-"""What the command-line doors share: JSON on stdout, progress and errors on stderr, an exit code that tells."""
+"""What the commands of mlcore share: JSON on stdout, progress and errors on stderr, an exit code that tells."""
 
 import json
 import sys
