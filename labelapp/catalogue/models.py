@@ -214,8 +214,18 @@ class Observation(models.Model):
 class ModelVersion(models.Model):
     """A trained network: where its files lie, how it was made, how well it did on events it never saw."""
 
+    class Kind(models.TextChoices):
+        CLASSIFIER = "classifier"
+        # Pretrained without labels: it has no classes, and a classifier may start from it.
+        ENCODER = "encoder"
+
     site = models.ForeignKey(Site, models.PROTECT, related_name="models")
     number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.CLASSIFIER)
+    # The encoder whose weights it began with.
+    started_from = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="successors")
+    # Of an encoder: which recordings it learned from, {"windows", "stations": {NET.STA.LOC: n}, "starttime", …}.
+    pool = models.JSONField(default=dict, blank=True)
     # Folder in storage that holds weights.safetensors and model.json.
     folder = models.CharField(max_length=200)
     sha256 = models.CharField(max_length=64)

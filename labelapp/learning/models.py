@@ -20,6 +20,8 @@ class Run(models.Model):
         TRAIN = "train", "training"
         CLASSIFY = "classify", "classification"
         DETECT = "detect", "detection"
+        PRETRAIN = "pretrain", "pretraining"
+        MAP = "map", "pool map"
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -88,3 +90,30 @@ class Run(models.Model):
         if self.state != self.State.RUNNING or self.ends_at is None:
             return None
         return max(0.0, (self.ends_at - timezone.now()).total_seconds())
+
+
+class PoolMap(models.Model):
+    """A picture of what a model sees in a site's events and unlabelled windows: those that are alike lie close."""
+
+    site = models.ForeignKey(Site, models.PROTECT, related_name="maps")
+    model = models.ForeignKey(ModelVersion, models.PROTECT, related_name="maps")
+    # File in storage: places, clusters, and which event or window each point is.
+    file = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    points = models.PositiveIntegerField()
+    events = models.PositiveIntegerField()
+    clusters = models.PositiveIntegerField()
+    # What the file names by number: NET.STA.LOC of the windows.
+    stations = models.JSONField(default=list)
+    window_s = models.FloatField()
+    method = models.CharField(max_length=20)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self):
+        return f"map {self.pk} of {self.site}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("pool_map", args=[self.pk])
