@@ -8,7 +8,6 @@ an import takes away again. What a model suspects goes out as CSV or JSON, the m
 import csv
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, TextIO
 
 from django.db.models import QuerySet
@@ -16,7 +15,7 @@ from django.db.models import QuerySet
 from labelapp.catalogue import quakeml
 from labelapp.catalogue.models import Event, Observation, TrainingExample
 from labelapp.catalogue.selectors import most_probable
-from labelapp.catalogue.text import guarded
+from labelapp.catalogue.text import guarded, iso
 
 COLUMNS = (
     "event_id", "event_class", "starttime", "endtime", "network", "station", "location", "snr", "latitude",
@@ -99,8 +98,8 @@ def _cells(event: Event, observation: Observation | None) -> list[Any]:
     return [
         guarded(event.event_id),
         event.label.code if event.label else "",
-        _iso(span.starttime),
-        _iso(span.endtime),
+        iso(span.starttime),
+        iso(span.endtime),
         *((guarded(place.network), guarded(place.code), guarded(place.location)) if place else ("", "", "")),
         _number(observation.snr if observation else None),
         _number(event.latitude_deg),
@@ -109,13 +108,9 @@ def _cells(event: Event, observation: Observation | None) -> list[Any]:
         guarded(event.source),
         event.origin,
         event.catalogue_label.code if event.catalogue_label else "",
-        _iso(event.starttime),
-        _iso(event.endtime),
+        iso(event.starttime),
+        iso(event.endtime),
     ]
-
-
-def _iso(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _number(value: float | None) -> str:

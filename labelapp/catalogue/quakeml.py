@@ -16,6 +16,7 @@ from xml.parsers import expat
 from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import Event, EventClass, Observation
 from labelapp.catalogue.rows import LONGEST_EVENT, CatalogueRow, RefusedRow, check_number, parse_time
+from labelapp.catalogue.text import iso
 
 OURS = "seisloop "
 # What QuakeML allows as the id of an event; others get an id of ours.
@@ -197,8 +198,8 @@ def _comment(event: Event) -> Any:
         "event_id": event.event_id,
         "class": event.label.code if event.label else "",
         "catalogue_class": event.catalogue_label.code if event.catalogue_label else "",
-        "starttime": f"{event.starttime:%Y-%m-%dT%H:%M:%S.%fZ}",
-        "endtime": f"{event.endtime:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "starttime": iso(event.starttime),
+        "endtime": iso(event.endtime),
         "description": event.description,
         "origin": event.origin,
         "source": event.source,

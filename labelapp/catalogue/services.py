@@ -31,7 +31,7 @@ from labelapp.catalogue.models import (
     TrainingExample,
 )
 from labelapp.catalogue.schemes import DEFAULT_CLASSES, ClassFacts
-from labelapp.catalogue.text import check_text, printable
+from labelapp.catalogue.text import check_text, iso, printable
 
 
 @dataclass(frozen=True)
@@ -328,7 +328,7 @@ def add_detection(
         return match.event.survivor, False
     event, created = Event.objects.get_or_create(
         site=site,
-        event_id=f"det-{station.seed_id}-{starttime:%Y-%m-%dT%H:%M:%S.%fZ}",
+        event_id=f"det-{station.seed_id}-{iso(starttime)}",
         defaults={
             "starttime": starttime,
             "endtime": endtime,

@@ -1,6 +1,7 @@
-"""Text from outside: what may be stored, how odd text is shown in a message, and how spreadsheets are disarmed."""
+"""Text: what of it may be stored, how odd text is shown, how spreadsheets are disarmed, how a time is written."""
 
 import re
+from datetime import UTC, datetime
 
 from labelapp.catalogue.errors import Invalid
 
@@ -28,6 +29,11 @@ def check_text(name: str, text: str, longest: int) -> None:
 def shown(text: str) -> str:
     """Text as it may safely stand in a message: short, its odd characters escaped."""
     return ascii(text[:60] + ("…" if len(text) > 60 else ""))
+
+
+def iso(time: datetime) -> str:
+    """A time in UTC with microseconds and Z: so it stands in exports, in the ledger, and under its hashes."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def guarded(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import ModelVersion, Site
+from labelapp.catalogue.text import iso
 from labelapp.learning.models import Run
 
 Check = Callable[[Site, str, Any], Any]
@@ -84,8 +85,7 @@ def _time(site: Site, name: str, value: Any) -> str:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise Invalid(f"{name} is {value!r}, but must be a time such as 2020-03-28T13:00:00Z.") from None
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"
+    return iso(moment.replace(tzinfo=moment.tzinfo or UTC))
 
 
 CHECKS: dict[str, dict[str, Check]] = {

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from labelapp.catalogue.models import Event, Site
+from labelapp.catalogue.text import iso
 from labelapp.pages.tags import duration
-from labelapp.review.ledger import iso
 from labelapp.review.models import Relabel, ReviewItem
 
 CONFIDENCES = {"certain": "certain", "likely": "fairly sure", "guess": "a guess"}

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from labelapp.catalogue.models import Site
+from labelapp.catalogue.text import iso
 from labelapp.review.chain import Problem
 from labelapp.review.models import Relabel
-from labelapp.review.standing import iso
 
 Kind = Relabel.Kind
 

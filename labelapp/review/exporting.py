@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from labelapp.catalogue.exporting import Line
 from labelapp.catalogue.models import Site
-from labelapp.catalogue.text import guarded
+from labelapp.catalogue.text import guarded, iso
 from labelapp.review import ledger, selectors
 from labelapp.review.models import Relabel
 
@@ -56,7 +56,7 @@ def _cells(row: Relabel, hidden: Iterable[str]) -> list[object]:
     shown, prediction = row.shown, row.prediction
     return [
         row.sequence,
-        ledger.iso(row.decided_at),
+        iso(row.decided_at),
         guarded(row.event_name),
         row.kind,
         row.from_code,

@@ -15,12 +15,13 @@ from labelapp.catalogue import roles
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, Site
 from labelapp.catalogue.services import classes_by_code
+from labelapp.catalogue.text import iso
 from labelapp.review import worth
 from labelapp.review.gold import next_gold
 from labelapp.review.judging import judgements
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import allowed_for, better_left_to_a_third, free, held_by, policy_of, waiting
-from labelapp.review.standing import iso, refuse_decided
+from labelapp.review.standing import refuse_decided
 
 # The longest that an item can be put off: who never wants to see it again decides it instead.
 LONGEST_POSTPONE = timedelta(days=30)

@@ -11,12 +11,13 @@ from django.utils import timezone
 from labelapp.catalogue import selectors as catalogue
 from labelapp.catalogue.errors import Invalid, Refused
 from labelapp.catalogue.models import Event, EventClass, Explanation, ModelVersion, Prediction, Site
+from labelapp.catalogue.text import iso
 from labelapp.review import chain, triggers
 from labelapp.review.chain import Problem
 from labelapp.review.checking import check_merges, check_spans
 from labelapp.review.details import clean
 from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.standing import iso, standing
+from labelapp.review.standing import standing
 
 # In `shown` of a blind decision: {NET.STA.LOC: sha256 of the panel} whose waveform and STFT were on the page.
 WAVEFORMS = "waveform_and_stft"

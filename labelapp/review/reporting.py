@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from labelapp.catalogue.exporting import Line
 from labelapp.catalogue.models import Event, Site
-from labelapp.catalogue.text import guarded
+from labelapp.catalogue.text import guarded, iso
 from labelapp.review import agreement, progress, ratings
 from labelapp.review.agreement import Estimate
 from labelapp.review.comparing import Opinion, pairs
-from labelapp.review.ledger import iso
 from labelapp.review.progress import Decision
 from labelapp.review.standing import ANSWERS
 

@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from labelapp.catalogue.errors import Conflict, Invalid
 from labelapp.catalogue.models import Event, EventClass, Observation, Site, Station
+from labelapp.catalogue.text import iso
 from labelapp.review import ledger
 from labelapp.review.details import clean_reason
 from labelapp.review.leasing import refuse_merged, request_for, require_expert
 from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.standing import iso
 
 Kind, State = Relabel.Kind, ReviewItem.State
 Span = tuple[datetime, datetime]

@@ -1,13 +1,12 @@
 """Which decisions hold: neither withdrawals, nor withdrawn. And the refusal where somebody's does."""
 
-from datetime import UTC, datetime
-
 from django.db.models import BigIntegerField, Exists, OuterRef, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from labelapp.catalogue.errors import Conflict
 from labelapp.catalogue.models import Event
+from labelapp.catalogue.text import iso
 from labelapp.review.models import Relabel, ReviewItem
 
 Kind = Relabel.Kind
@@ -17,11 +16,6 @@ LABELLING = (Kind.CONFIRM, Kind.CORRECT, Kind.FIRST)
 ANSWERS = (*LABELLING, Kind.OPINION, Kind.UNSURE)
 # Kinds by which an expert says what the event is, or that they cannot tell: a blind one is half an answer.
 DECISIONS = (*ANSWERS, Kind.BLIND)
-
-
-def iso(time: datetime) -> str:
-    """UTC, microseconds, Z."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def standing(rows: QuerySet[Relabel]) -> QuerySet[Relabel]:

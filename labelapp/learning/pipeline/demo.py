@@ -14,6 +14,7 @@ from django.conf import settings
 from labelapp.catalogue.importing import import_catalogue
 from labelapp.catalogue.models import ModelVersion, Site
 from labelapp.catalogue.services import promote_model, store_model
+from labelapp.catalogue.text import iso
 from labelapp.learning.pipeline.ingesting import ingest
 from mlcore.config import Network, PostProcessing, Preprocessing, Recipe, Training
 from mlcore.synthetic import CatalogueEntry, SyntheticEvent, synthetic_slope, wrong_labels
@@ -98,7 +99,7 @@ def _write_catalogue(path: Path, entries: Iterable[CatalogueEntry], labels: dict
         writer = csv.writer(file)
         writer.writerow(["event_id", "event_class", "starttime", "endtime", "station_id", "file", "source"])
         for entry in entries:
-            times = [f"{time:%Y-%m-%dT%H:%M:%S.%fZ}" for time in (entry.starttime, entry.endtime)]
+            times = [iso(time) for time in (entry.starttime, entry.endtime)]
             for station in entry.stations:
                 name = f"{entry.event_id}.mseed"
                 writer.writerow([entry.event_id, labels[entry.event_id], *times, station, name, "synthetic generator"])

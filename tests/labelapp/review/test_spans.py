@@ -9,9 +9,9 @@ from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, Observation, Station
 from labelapp.catalogue.selectors import catalogue_events
 from labelapp.catalogue.services import add_detection, create_site
+from labelapp.catalogue.text import iso
 from labelapp.review import ledger, services
 from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.standing import iso
 from tests.conftest import MORNING
 
 
