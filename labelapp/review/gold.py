@@ -13,10 +13,9 @@ from django.utils.crypto import salted_hmac
 from labelapp.catalogue import roles
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, EventClass, Site
-from labelapp.catalogue.services import classes_by_code
 from labelapp.catalogue.text import check_text
 from labelapp.review import worth
-from labelapp.review.judging import judgements
+from labelapp.review.judging import facts_of
 from labelapp.review.models import GoldEvent, Relabel, ReviewItem
 from labelapp.review.selectors import policy_of
 from labelapp.review.standing import DECISIONS
@@ -62,18 +61,15 @@ def _least_seen(site: Site, expert: Any) -> Event | None:
 
 
 def _check(event: Event, expert: Any) -> ReviewItem:
-    newest = event.predictions.order_by("-created_at", "-pk").first()
-    facts = judgements(event.site, [newest])[event.pk].facts(classes_by_code(event.site)) if newest else {}
     item, _ = ReviewItem.objects.get_or_create(
         event=event,
         reserved_for=expert,
         state=State.OPEN,
         defaults={
             "site_id": event.site_id,
-            "prediction": newest,
             "reason": Reason.GOLD,
             "priority": worth.of_second_opinion(_chance(event.pk, expert.pk)),  # as those of second opinions differ
-            **facts,
+            **facts_of(event),
         },
     )
     return item

@@ -9,7 +9,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from labelapp.catalogue.models import EventClass, ModelVersion, Prediction, Site, TrainingExample
+from labelapp.catalogue.models import Event, EventClass, ModelVersion, Prediction, Site, TrainingExample
+from labelapp.catalogue.selectors import latest_prediction
+from labelapp.catalogue.services import classes_by_code
 from labelapp.catalogue.vocabulary import known_as
 from labelapp.review.models import ReviewItem
 
@@ -86,6 +88,15 @@ class Judgement:
             "basis": self.basis.value,
             "suspicion": self.suspicion,
         }
+
+
+def facts_of(event: Event) -> dict[str, Any]:
+    """As the fields of a ReviewItem: the event's newest prediction, and what is held against the label by it."""
+    newest = latest_prediction(event)
+    if newest is None:
+        return {"prediction": None}
+    judgement = judgements(event.site, [newest])[event.pk]
+    return {"prediction": newest, **judgement.facts(classes_by_code(event.site))}
 
 
 def judgements(

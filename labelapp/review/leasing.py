@@ -14,11 +14,10 @@ from django.utils import timezone
 from labelapp.catalogue import roles
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, Site
-from labelapp.catalogue.services import classes_by_code
 from labelapp.catalogue.text import iso
 from labelapp.review import worth
 from labelapp.review.gold import next_gold
-from labelapp.review.judging import judgements
+from labelapp.review.judging import facts_of
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.selectors import allowed_for, better_left_to_a_third, free, held_by, policy_of, waiting
 from labelapp.review.standing import refuse_decided
@@ -146,15 +145,12 @@ def ask_for_review(*, event: Event, expert: Any) -> ReviewItem:
 
 def request_for(event: Event) -> ReviewItem:
     """A new open item, because an expert asks for it. The caller has locked the site."""
-    newest = event.predictions.order_by("-created_at", "-pk").first()
-    facts = judgements(event.site, [newest])[event.pk].facts(classes_by_code(event.site)) if newest else {}
     return ReviewItem.objects.create(
         site_id=event.site_id,
         event=event,
-        prediction=newest,
         reason=ReviewItem.Reason.REQUEST,
         priority=worth.REQUEST,
-        **facts,
+        **facts_of(event),
     )
 
 
