@@ -14,6 +14,7 @@ from labelapp.catalogue import roles
 from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, EventClass, Site
 from labelapp.review import ledger
+from labelapp.review.closing import close
 from labelapp.review.details import clean_reason
 from labelapp.review.leasing import require_expert
 from labelapp.review.models import Relabel, ReviewItem
@@ -86,7 +87,7 @@ def relabel_events(*, site: Site, events: Iterable[int], expert: Any, event_clas
     ledger.append_rows(site=site, expert=expert, rows=rows)
     for pks in _chunks([event.pk for event in chosen]):
         Event.objects.filter(pk__in=pks).update(label=event_class)
-    _close(list(items.values()), State.DONE)
+    _close(list(items.values()))
     return Batch(batch, len(rows), held)
 
 
@@ -130,11 +131,10 @@ def _open_items(events: Sequence[Event]) -> dict[int, ReviewItem]:
     return {item.event_id: item for chunk in _chunks(pks) for item in items.filter(event__in=chunk)}
 
 
-def _close(items: Sequence[ReviewItem], state: str) -> None:
+def _close(items: Sequence[ReviewItem]) -> None:
     now = timezone.now()
     for pks in _chunks([item.pk for item in items]):
-        closed = ReviewItem.objects.filter(pk__in=pks)
-        closed.update(state=state, closed_at=now, holder=None, held_until=None)
+        close(ReviewItem.objects.filter(pk__in=pks), State.DONE, now)
 
 
 def _chunks(keys: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -15,6 +15,7 @@ from labelapp.catalogue.errors import Conflict, Invalid, NotAllowed
 from labelapp.catalogue.models import Event, EventClass, Site
 from labelapp.catalogue.text import check_text
 from labelapp.review import worth
+from labelapp.review.closing import close
 from labelapp.review.judging import facts_of
 from labelapp.review.models import GoldEvent, Relabel, ReviewItem
 from labelapp.review.selectors import policy_of
@@ -105,8 +106,7 @@ def unset_gold(*, event: Event, by: Any) -> None:
     _require_manager(by)
     if not GoldEvent.objects.filter(event=event).delete()[0]:
         raise Conflict(f"{event} is no gold event. Nothing was changed.")
-    open_checks = ReviewItem.objects.filter(event=event, reason=Reason.GOLD, state=State.OPEN)
-    open_checks.update(state=State.WITHDRAWN, closed_at=timezone.now(), holder=None, held_until=None)
+    close(ReviewItem.objects.filter(event=event, reason=Reason.GOLD), State.WITHDRAWN)
 
 
 def _require_manager(user: Any) -> None:

@@ -164,15 +164,19 @@ def refuse_merged(event: Event) -> None:
         raise Conflict(f"{event} was merged into {event.survivor}. Look at that event instead.")
 
 
+def refuse_held(item: ReviewItem, expert: Any, advice: str) -> None:
+    if item.held and item.holder_id != expert.pk:
+        until = f"{item.held_until:%Y-%m-%dT%H:%M:%SZ}"
+        raise Conflict(f"{item.event} is held by {item.holder} until {until}. {advice}")
+
+
 def refuse_unless_free_for(item: ReviewItem, expert: Any) -> None:
     refuse_merged(item.event)
     if item.state == ReviewItem.State.WITHDRAWN:
         raise Conflict(f"{item.event} was withdrawn: {_why_withdrawn(item)}. Take the next item.")
     if item.state == ReviewItem.State.DONE:
         refuse_decided(item)
-    if item.held and item.holder != expert:
-        until = f"{item.held_until:%Y-%m-%dT%H:%M:%SZ}"
-        raise Conflict(f"{item.event} is held by {item.holder} until {until}. Take the next item.")
+    refuse_held(item, expert, "Take the next item.")
     if item.reserved_for_id not in (None, expert.pk):
         raise Conflict(f"{item.event} is kept for another expert. Take the next item.")
     if item.reason == ReviewItem.Reason.SECOND_OPINION and item.about and item.about.expert_id == expert.pk:

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from labelapp.catalogue.errors import Conflict, Invalid
 from labelapp.catalogue.models import Event, EventClass, Observation, Site, Station
 from labelapp.catalogue.text import iso
 from labelapp.review import ledger
+from labelapp.review.closing import close
 from labelapp.review.details import clean_reason
-from labelapp.review.leasing import refuse_merged, request_for, require_expert
+from labelapp.review.leasing import refuse_held, refuse_merged, request_for, require_expert
 from labelapp.review.models import Relabel, ReviewItem
 
 Kind, State = Relabel.Kind, ReviewItem.State
@@ -110,7 +110,7 @@ def merge_events(*, events: Sequence[Event], expert: Any, reason: str = "") -> E
     rows = [_merge_row(event, first, reason) for event in others]
     _take_over_observations(first, others)
     Event.objects.filter(pk__in=[event.pk for event in others]).update(merged_into=first)
-    _withdraw_items(others)
+    close(ReviewItem.objects.filter(event__in=others), State.WITHDRAWN)
     if after != before:
         _set_span(first, after)
         _record_span(site, first, expert, before, reason)
@@ -127,9 +127,7 @@ def _locked(events: Sequence[Event], expert: Any) -> tuple[Site, list[Event]]:
     site = Site.objects.select_for_update(no_key=True).get(pk=sites.pop())
     items = ReviewItem.objects.select_for_update(of=("self",)).filter(event__in=pks, state=State.OPEN)
     for item in items.select_related("holder", "event").order_by("pk"):
-        if item.held and item.holder_id != expert.pk:
-            until = f"{item.held_until:%Y-%m-%dT%H:%M:%SZ}"
-            raise Conflict(f"{item.event} is held by {item.holder} until {until}. Try again after that.")
+        refuse_held(item, expert, "Try again after that.")
     locked = Event.objects.select_for_update(of=("self",)).select_related("label", "station").filter(pk__in=pks)
     found = list(locked.order_by("starttime", "pk"))
     for event in found:
@@ -246,8 +244,3 @@ def _merge_row(event: Event, into: Event, reason: str) -> Relabel:
         reason=reason,
         details={"into": into.event_id},
     )
-
-
-def _withdraw_items(events: Sequence[Event]) -> None:
-    items = ReviewItem.objects.filter(event__in=events, state=State.OPEN)
-    items.update(state=State.WITHDRAWN, closed_at=timezone.now(), holder=None, held_until=None)

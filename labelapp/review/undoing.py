@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from labelapp.catalogue.errors import Conflict
 from labelapp.catalogue.models import Event, Site
 from labelapp.review import ledger
+from labelapp.review.closing import close
 from labelapp.review.leasing import request_for, require_expert, take_item
 from labelapp.review.models import Relabel, ReviewItem
 from labelapp.review.standing import DECISIONS, DecidedMeanwhile, decisions_on, standing
@@ -105,9 +106,7 @@ def _refuse_if_overtaken(event: Event, row: Relabel) -> None:
 def _withdraw_followers(row: Relabel, withdrawal: Relabel) -> None:
     """Second opinions and adjudications that were asked because of the row; nobody has decided on them."""
     for field in ("about", "against"):
-        ReviewItem.objects.filter(**{field: row}, state=State.OPEN).update(
-            state=State.WITHDRAWN, closed_at=withdrawal.decided_at, holder=None, held_until=None
-        )
+        close(ReviewItem.objects.filter(**{field: row}), State.WITHDRAWN, withdrawal.decided_at)
 
 
 def _ask_again(row: Relabel, expert: Any) -> ReviewItem | None:
