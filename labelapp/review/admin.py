@@ -14,7 +14,7 @@ from labelapp.catalogue.models import Site
 from labelapp.catalogue.text import check_text
 from labelapp.review.gold import set_gold, unset_gold
 from labelapp.review.models import GoldEvent, Relabel, ReviewItem, ReviewPolicy
-from labelapp.review.policies import clean_presets, clean_reasons
+from labelapp.review.policies import SETTINGS, clean_presets, clean_reasons
 
 
 @admin.register(ReviewItem)
@@ -96,17 +96,7 @@ class PolicyForm(forms.ModelForm):
 
     class Meta:
         model = ReviewPolicy
-        fields = [
-            "site",
-            "reasons",
-            "filter_presets",
-            "blind",
-            "second_opinion_share",
-            "second_opinion_classes",
-            "gold_share",
-            "lease_s",
-            "postpone_s",
-        ]
+        fields = ["site", *SETTINGS]
         labels = {"lease_s": "Lease (s)", "postpone_s": "Postponement (s)"}
         help_texts = {
             "blind": "Experts decide first, then see what the machine says, then decide again.",

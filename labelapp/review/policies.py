@@ -12,6 +12,18 @@ from labelapp.catalogue.models import EventClass, Site
 from labelapp.catalogue.text import check_text, shown
 from labelapp.review.models import ReviewPolicy
 
+# What can be changed of a policy, in the order in which it is shown.
+SETTINGS = (
+    "reasons",
+    "filter_presets",
+    "blind",
+    "second_opinion_share",
+    "second_opinion_classes",
+    "gold_share",
+    "lease_s",
+    "postpone_s",
+)
+
 LONGEST_REASON = 200
 MOST_REASONS = 26
 MOST_PRESETS = 9

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from labelapp.api.serializers.fields import Code, Strict, UserName
 from labelapp.api.serializers.items import PassBandSerializer, ReasonForChangeSerializer
 from labelapp.review.models import GoldEvent, ReviewPolicy
+from labelapp.review.policies import SETTINGS
 
 LONGEST_S = 2**31 - 1
 
@@ -20,17 +21,7 @@ class PolicySerializer(serializers.ModelSerializer):
 
     class Meta:
         model = ReviewPolicy
-        fields = [
-            "site",
-            "reasons",
-            "filter_presets",
-            "blind",
-            "second_opinion_share",
-            "second_opinion_classes",
-            "gold_share",
-            "lease_s",
-            "postpone_s",
-        ]
+        fields = ["site", *SETTINGS]
 
     def get_second_opinion_classes(self, policy: ReviewPolicy) -> list[str]:
         """Codes of the classes whose every decision gets a second opinion."""
