@@ -13,7 +13,7 @@ from labelapp.api.serializers.catalogue import (
     PredictionSerializer,
     SiteBriefSerializer,
 )
-from labelapp.api.serializers.fields import Address, Code
+from labelapp.api.serializers.fields import Address
 from labelapp.api.serializers.review import (
     MACHINE,
     QUESTION,
@@ -96,8 +96,6 @@ class ItemSerializer(LeasedSerializer):
     panels = serializers.SerializerMethodField()
     classes = EventClassSerializer(source="site.classes", many=True)
     counts = serializers.SerializerMethodField()
-    judged = Code(source="judged_class")
-    standing = serializers.CharField(help_text="Why it stands where it stands, in one phrase.")
     out_of_fold = serializers.SerializerMethodField()
     policy = serializers.SerializerMethodField()
     opinions = serializers.SerializerMethodField()

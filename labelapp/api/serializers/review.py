@@ -73,9 +73,11 @@ class CountsSerializer(serializers.Serializer):
 
 
 class LeasedSerializer(serializers.ModelSerializer):
-    """Base: who holds an item now. A lease that is over is none."""
+    """Base: what is held against an item's label, and who holds the item now. A lease that is over is none."""
 
     url = Address("api:review-item-detail")
+    judged = Code(source="judged_class")
+    standing = serializers.CharField(help_text="Why it stands where it stands, in one phrase.")
     holder = serializers.SerializerMethodField()
     held_until = serializers.SerializerMethodField()
 
@@ -98,8 +100,6 @@ class ItemRowSerializer(LeasedSerializer):
     predicted = Code(source="prediction.event_class", default=None)
     probability = serializers.FloatField(source="prediction.probability", allow_null=True, default=None)
     reason = serializers.CharField(help_text="Why it is in the queue; `question` where that may not be told.")
-    judged = Code(source="judged_class")
-    standing = serializers.CharField(help_text="Why it stands where it stands, in one phrase.")
 
     class Meta:
         model = ReviewItem
