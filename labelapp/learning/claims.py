@@ -31,6 +31,14 @@ def worker_name() -> str:
 
 def claim(run_id: int, worker: str) -> Run:
     """Take the run for `worker` by one UPDATE. Raises AlreadyTaken where somebody else was first or it has ended."""
+    # Twice: between reading and writing, a run whose worker died may have been marked silent, and is still to be had.
+    if not (_take(run_id, worker) or _take(run_id, worker)):
+        raise AlreadyTaken(run_id)
+    return Run.objects.select_related("site").get(pk=run_id)
+
+
+def _take(run_id: int, worker: str) -> bool:
+    """Whether the run is `worker`'s now."""
     now = timezone.now()
     before = Run.objects.get(pk=run_id)
     if _fell_silent(before, worker) and before.attempt >= MAX_ATTEMPTS:
@@ -46,9 +54,7 @@ def claim(run_id: int, worker: str) -> Run:
         "ends_at": None,
         "error": "",
     }
-    if not _claimable(before, worker).update(**changes):
-        raise AlreadyTaken(run_id)
-    return Run.objects.select_related("site").get(pk=run_id)
+    return bool(_claimable(before, worker).update(**changes))
 
 
 def _claimable(run: Run, worker: str) -> QuerySet[Run]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from celery import Task, shared_task
 from celery.exceptions import Ignore, Reject
 from django.conf import settings
+from django.db import DatabaseError
 
 from labelapp.learning.claims import AlreadyTaken
 from labelapp.learning.models import Run
@@ -61,6 +62,8 @@ def delivered(task: Task, run_id: int) -> Iterator[Job]:
         if _may_be_lost(task, run_id):
             raise task.retry(countdown=settings.SILENCE_S, max_retries=None) from None
         raise Ignore from None
+    except DatabaseError as error:  # the message must not be lost with it
+        raise task.retry(countdown=settings.SILENCE_S, max_retries=None) from error
     if stopping.is_set() and Run.objects.filter(pk=run_id, state=Run.State.INTERRUPTED).exists():
         raise hand_back
 

@@ -70,9 +70,14 @@ class SmallHome(Home):
         """The run's row as soon as `true` holds of it."""
         deadline = time.monotonic() + patience_s
         while not true(row := self.run(run_id)):
-            assert time.monotonic() < deadline, row
+            assert time.monotonic() < deadline, f"{row}\n{self.worker_log[-5000:]}"
             time.sleep(0.1)
         return row
+
+    @property
+    def worker_log(self):
+        log = self.folder / "worker.log"
+        return log.read_text() if log.exists() else ""
 
     @contextmanager
     def worker(self, *arguments):

@@ -7,11 +7,12 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from celery.exceptions import Retry
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from labelapp.catalogue.errors import Refused
-from labelapp.learning import claims, tracking
+from labelapp.learning import claims, tasks, tracking
 from labelapp.learning.claims import AlreadyTaken, claim, mark_silent_runs, worker_name
 from labelapp.learning.models import Run
 from labelapp.learning.services import cancel_run, resume_run
@@ -163,6 +164,29 @@ def test_a_worker_process_of_this_host_that_ended_is_taken_over_without_waiting_
     silent_since(run, 0, worker=ended_process(), attempt=1)
     with tracked(run.pk) as job:
         assert job.run.attempt == 2
+
+
+def test_a_run_that_is_marked_silent_between_a_claims_reading_and_its_writing_is_taken_all_the_same(
+    run, settings, monkeypatch
+):
+    silent_since(run, settings.SILENCE_S + 1, worker="elsewhere-1-0", attempt=1)
+    claimable = claims._claimable
+
+    def marked_meanwhile(before, worker):
+        mark_silent_runs()
+        return claimable(before, worker)
+
+    monkeypatch.setattr(claims, "_claimable", marked_meanwhile)
+    assert claim(run.pk, worker_name()).attempt == 2
+
+
+def test_a_job_that_came_while_the_database_was_away_comes_again(run, monkeypatch):
+    def away(run_id, worker):
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(tracking, "claim", away)
+    with pytest.raises(Retry):
+        tasks.classify.run(run.pk)
 
 
 def test_a_job_that_took_three_workers_down_is_not_tried_again_by_itself(run):
