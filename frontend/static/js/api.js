@@ -19,7 +19,8 @@ async function answer(promise) {
     let response;
     try {
         response = await promise;
-    } catch {
+    } catch (error) {
+        if (error.name === "AbortError") throw error;
         throw new ApiError(0, { detail: "The server cannot be reached. Nothing was recorded; try again.", code: "offline" });
     }
     if (response.ok) return response;
@@ -30,12 +31,13 @@ async function json(response) {
     return response.status === 204 ? null : response.json();
 }
 
-export async function get(url) {
-    return json(await answer(fetch(url, { headers: { Accept: "application/json" } })));
+/** `signal` of an AbortController takes the question back; its error is passed on as it is. */
+export async function get(url, { signal } = {}) {
+    return json(await answer(fetch(url, { headers: { Accept: "application/json" }, signal })));
 }
 
-export async function getBytes(url) {
-    return (await answer(fetch(url))).arrayBuffer();
+export async function getBytes(url, { signal } = {}) {
+    return (await answer(fetch(url, { signal }))).arrayBuffer();
 }
 
 function send(method, url, body, keepalive = false) {

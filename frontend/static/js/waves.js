@@ -11,11 +11,11 @@ export function query(parameters) {
     return `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;
 }
 
-function once(url, decode) {
+function once(url, decode, options) {
     const known = kept.get(url);
     if (known) return known;
     if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value);
-    const answer = getBytes(url).then(decode);
+    const answer = getBytes(url, options).then(decode);
     answer.catch(() => kept.delete(url));
     kept.set(url, answer);
     return answer;
@@ -24,9 +24,10 @@ function once(url, decode) {
 /**
  * events/{id}/context/ or sites/{id}/record/ → { about, stations }. A station has the API's facts, `start` and `end`, and
  * `rows`: { letter, values, mask, scale, outline: { values, bins, step_s } | null }; none where it did not record.
+ * Who gives a `signal` may take the question back.
  */
-export function fetchWaves(url) {
-    return once(url, (buffer) => wavesOf(decodeTensors(buffer, "context")));
+export function fetchWaves(url, options) {
+    return once(url, (buffer) => wavesOf(decodeTensors(buffer, "context")), options);
 }
 
 export function wavesOf({ about, tensors }) {
