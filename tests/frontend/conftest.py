@@ -7,6 +7,7 @@ from django.core.files.base import ContentFile
 
 from tests.browser import launched
 from tests.frontend.panels import panel_of, start_of, window
+from tests.recorded import record_site
 
 
 @pytest.fixture
@@ -47,6 +48,15 @@ def enqueue(site, make_event, make_model, make_prediction, explain):
         )
 
     return add
+
+
+@pytest.fixture
+def recorded(site, station, tmp_path):
+    """The site with records of ten minutes at two of its stations."""
+    from labelapp.learning.pipeline import decoded
+
+    decoded.KEPT.clear()
+    return record_site(site, tmp_path)
 
 
 @pytest.fixture(scope="session")

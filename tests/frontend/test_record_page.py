@@ -5,17 +5,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from labelapp.catalogue.models import Event
-from labelapp.learning.pipeline import decoded
 from labelapp.review.models import Relabel
-from tests.recorded import event_times, record_site
+from tests.recorded import event_times
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def recorded(site, station, tmp_path):
-    decoded.KEPT.clear()
-    return record_site(site, tmp_path)
 
 
 @pytest.fixture
