@@ -12,8 +12,9 @@ from labelapp.pages.drawing import Columns, Part, Series, stacked
 from labelapp.pages.site import for_viewers, get_site, site_page
 from labelapp.review import progress as figures
 from labelapp.review.models import ReviewItem
+from labelapp.review.opinions import OPENLY, is_told
 from labelapp.review.progress import Decision, Tally
-from labelapp.review.selectors import queue_counts
+from labelapp.review.selectors import policy_of, queue_counts
 
 KINDS = [
     Series("confirm", "confirmed"),
@@ -51,7 +52,7 @@ def progress(request: HttpRequest, site_id: int) -> HttpResponse:
         days=_chart(days),
         earlier_days=bool(days) and days[-1][0] - days[0][0] >= timedelta(days=DAYS),
         changes=_matrix(made, site),
-        questions=_questions(made, counts, tells_gold=roles.is_manager(request.user)),
+        questions=_questions(made, _left(site, counts, request.user), tells_gold=roles.is_manager(request.user)),
         reasons=figures.common_reasons(made),
         sittings=[_sitting_row(sitting) for sitting in reversed(found[-SITTINGS:])],
         last_sittings=figures.LAST_SITTINGS,
@@ -108,7 +109,13 @@ def _row(code: str, event_class: EventClass | None, classes: list[EventClass], c
     }
 
 
-def _questions(made: list[Decision], counts: dict[str, int], *, tells_gold: bool) -> list[dict[str, Any]]:
+def _left(site: Site, counts: dict[str, int], user: Any) -> dict[str, int | None]:
+    """{reason: items that wait because of it}; None where the user may not be told, see `counts_of` of the API."""
+    told = is_told(user, policy_of(site))
+    return {code: counts[code] if told or code in OPENLY else None for code in ReviewItem.Reason.values}
+
+
+def _questions(made: list[Decision], waiting: dict[str, int | None], *, tells_gold: bool) -> list[dict[str, Any]]:
     """For each reason why an event is asked about: decisions, how often the label changed, how many are left.
 
     Gold checks are told to managers alone: an expert who sees their number grow knows what was one.
@@ -121,7 +128,7 @@ def _questions(made: list[Decision], counts: dict[str, int], *, tells_gold: bool
         del words[ReviewItem.Reason.GOLD.value]
     for code, text in words.items():
         number, changed = found.get(code, (0, 0))
-        left = counts.get(code, 0) if code else 0
+        left = waiting.get(code, 0)
         if number or left:
             yields = changed / number if number else None
             rows.append({"words": text, "decisions": number, "share": number / every, "changed": changed,

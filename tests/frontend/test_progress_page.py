@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from labelapp.catalogue.models import Event
 from labelapp.pages.drawing import Series, nice_top, rose, stacked
-from labelapp.review.models import ReviewItem
+from labelapp.review.models import ReviewItem, ReviewPolicy
 from tests.labelapp.review.rows import MORNING, ledger_of, write
 
 
@@ -122,3 +122,18 @@ def test_only_managers_are_told_of_gold_checks(client, manager, show, site, even
     client.force_login(manager)
     told = client.get(reverse("progress", args=[site.pk])).context["questions"]
     assert [row["words"] for row in told] == ["the model doubts itself", "gold check"]
+
+
+def test_a_blind_site_says_to_managers_alone_why_events_wait(show, client, events, classes, expert, manager, site):
+    write(events[0], expert, "confirm", classes["quake"], asked="disagreement")
+    ReviewPolicy.objects.create(site=site, blind=True)
+    ReviewItem.objects.create(site=site, event=events[1], reason="disagreement")
+    ReviewItem.objects.create(site=site, event=events[2], reason="request")
+
+    def left():
+        return {row["words"]: row["left"] for row in show().context["questions"]}
+
+    assert left() == {"the model disagrees with the label": None, "asked for by an expert": 1}
+    assert "kept back" in show().content.decode()
+    client.force_login(manager)
+    assert left() == {"the model disagrees with the label": 1, "asked for by an expert": 1}

@@ -189,7 +189,8 @@ class ItemSerializer(LeasedSerializer):
 
     @extend_schema_field(CountsSerializer)
     def get_counts(self, item: ReviewItem) -> dict[str, Any]:
-        return self.context.get("counts") or counts_of(item.site)
+        user = self.context["request"].user
+        return self.context.get("counts") or counts_of(item.site, user, policy=self.site_policy)
 
     @extend_schema_field(ItemPolicySerializer)
     def get_policy(self, item: ReviewItem) -> Any:

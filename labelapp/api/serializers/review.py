@@ -6,9 +6,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from labelapp.api.serializers.fields import Address, Code, SeedId
-from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.opinions import OPENLY, is_asked_blindly, is_independent
-from labelapp.review.selectors import queue_counts
+from labelapp.review.models import Relabel, ReviewItem, ReviewPolicy
+from labelapp.review.opinions import OPENLY, is_asked_blindly, is_independent, is_told
+from labelapp.review.selectors import policy_of, queue_counts
 
 # The reason of an item that may not be told: it would say what the machine, or another expert, thinks.
 QUESTION = "question"
@@ -154,14 +154,15 @@ def as_text(time: Any) -> Any:
     return serializers.DateTimeField().to_representation(time)
 
 
-def counts_of(site: Any, among: Any = None, *, is_told: bool = True) -> dict[str, Any]:
-    """A site's queue, or a part of it, in numbers, the reasons apart.
+def counts_of(site: Any, user: Any, among: Any = None, policy: ReviewPolicy | None = None) -> dict[str, Any]:
+    """A site's queue, or a part of it, in numbers, the reasons apart, as the user may know them.
 
-    Who is not told gets those that may not be told as one number, `question`: a part can be a single item.
+    Who is not told gets those that may not be told as one number, `question`: a part can be a single item, and one
+    that goes or comes tells its reason by what the numbers were before. `policy`: the site's, where it is known.
     """
     counts = queue_counts(site, among)
     by_reason = {reason: counts.pop(reason) for reason in ReviewItem.Reason.values}
-    if not is_told:
+    if not is_told(user, policy or policy_of(site)):
         openly = {reason.value: by_reason.pop(reason.value) for reason in OPENLY}
         by_reason = openly | {QUESTION: sum(by_reason.values())}
     return {**counts, "by_reason": by_reason}

@@ -41,7 +41,7 @@ class Deciding(Rows):
         leased = self.leased(item.site, body["filter"]) if body["next"] and not body["blind"] else None
         said = {
             "relabel": relabel,
-            "counts": leased["counts"] if leased else counts_of(item.site),
+            "counts": leased["counts"] if leased else counts_of(item.site, request.user),
             "next": None,
             "item": self.get_object() if body["blind"] else None,
         }
@@ -53,7 +53,7 @@ class Deciding(Rows):
     def undo(self, request: Request) -> Response:
         """Take back your newest decision at a site on which nobody decided since; the item is leased to you again."""
         site = self.body(UndoSerializer)["site"]
-        done, counts = services.undo(site=site, expert=request.user), counts_of(site)
+        done, counts = services.undo(site=site, expert=request.user), counts_of(site, request.user)
         item = self.get_queryset().get(pk=done.item.pk) if done.item else None
         said = {**done._asdict(), "item": item, "counts": counts}
         return Response(self.shown(said, UndoneSerializer, counts=counts))

@@ -28,8 +28,7 @@ from labelapp.catalogue.models import Site
 from labelapp.catalogue.roles import EXPERT
 from labelapp.review import services
 from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.opinions import is_told
-from labelapp.review.selectors import SHOWN, policy_of, queue_items
+from labelapp.review.selectors import SHOWN, queue_items
 
 
 def items() -> QuerySet[ReviewItem]:
@@ -75,7 +74,7 @@ class ReviewItemViewSet(Deciding):
             said = {name: [str(text) for text in texts] for name, texts in found.errors.items()}
             raise ValidationError(said or {"site": ["Give the site's id or name."]})
         site = found.form.cleaned_data["site"]
-        return Response(counts_of(site, found.qs, is_told=is_told(request.user, policy_of(site))))
+        return Response(counts_of(site, request.user, found.qs))
 
     @extend_schema(request=NextSerializer, responses=NextItemSerializer)
     @action(detail=False, methods=["post"], filterset_class=None, pagination_class=None)
@@ -91,7 +90,7 @@ class ReviewItemViewSet(Deciding):
         """The expert's next item, leased, as JSON; `only`: a part of the queue as QueueFilterSerializer gives it."""
         among = QueueFilters(only, site.review_items.all(), request=self.request).qs if only else None
         item = services.next_item(site=site, expert=self.request.user, among=among)
-        shown, counts = self.get_queryset().get(pk=item.pk) if item else None, counts_of(site)
+        shown, counts = self.get_queryset().get(pk=item.pk) if item else None, counts_of(site, self.request.user)
         return self.shown({"item": shown, "counts": counts}, NextItemSerializer, counts=counts)
 
     @extend_schema(request=None, responses=ItemSerializer)
@@ -122,5 +121,5 @@ class ReviewItemViewSet(Deciding):
         """Put the item off, for everybody: for `postpone_s`, or as long as the site's policy says."""
         services.skip_item(item=self.get_object(), expert=request.user, **self.body(SkipSerializer))
         item = self.get_object()
-        said = {"id": item.pk, "postponed_until": item.postponed_until, "counts": counts_of(item.site)}
+        said = {"id": item.pk, "postponed_until": item.postponed_until, "counts": counts_of(item.site, request.user)}
         return Response(SkippedSerializer(said).data)

@@ -212,6 +212,32 @@ def test_the_counts_of_a_part_of_a_blind_queue_do_not_tell_the_reason_of_its_onl
     assert by_reason == {"request": 0, "adjudication": 0, "question": 1}
 
 
+def test_no_answer_counts_the_reasons_that_are_kept_back(as_expert, as_manager, item, ask, site):
+    others = [ask("noise", "rockfall"), ask("quake", "noise")]
+    keys = {"request", "adjudication", "question"}
+    leased = as_expert.post(f"{ITEMS}next/", {"site": site.pk}).json()
+    first, shown = leased["item"], item.prediction_id
+    said = [
+        leased,
+        first,
+        as_expert.post(f"{ITEMS}{first['id']}/take/").json(),
+        as_expert.get(f"{ITEMS}{others[0].pk}/").json(),
+        (blind := decide(as_expert, first, "noise", blind=True).json()),
+        blind["item"],
+        (final := decide(as_expert, blind["item"], "noise", prediction=shown, next=True).json()),
+        final["next"],
+        final["next"]["item"],
+        as_expert.post(f"{ITEMS}{final['next']['item']['id']}/skip/").json(),
+        (undone := as_expert.post(f"{ITEMS}undo/", {"site": site.pk}).json()),
+        undone["item"],
+    ]
+    for number, answer in enumerate(said):
+        assert set(answer["counts"]["by_reason"]) == keys, number
+    assert said[0]["counts"]["by_reason"]["question"] == 3
+    told = as_manager.get(f"{ITEMS}{item.pk}/").json()["counts"]["by_reason"]
+    assert told["disagreement"] == 3
+
+
 def test_the_queue_page_keeps_back_what_the_list_keeps_back(client, expert, item, site):
     client.force_login(expert)
     shown = client.get(f"/sites/{site.pk}/queue/").content.decode()
