@@ -24,7 +24,7 @@ from labelapp.catalogue.models import Event, Observation, Site, TrainingExample
 from labelapp.catalogue.roles import is_manager
 from labelapp.catalogue.selectors import newest_prediction
 from labelapp.catalogue.vocabulary import agreement
-from labelapp.learning.models import Run
+from labelapp.learning.models import PoolMap, Run
 from labelapp.review.models import Relabel, ReviewItem, SavedFilter
 from labelapp.review.opinions import ASKED_BLINDLY
 from labelapp.review.selectors import SHOWN, allowed_for, waiting
@@ -225,6 +225,14 @@ class ExampleFilters(LabelErrorFilters):
 class SavedFilterFilters(SiteRows):
     class Meta:
         model = SavedFilter
+        fields: list[str] = []
+
+
+class MapFilters(SiteRows):
+    ordering = Ordering(fields=["created_at", "points"])
+
+    class Meta:
+        model = PoolMap
         fields: list[str] = []
 
 

@@ -11,6 +11,7 @@ from labelapp.api.views.exports import CatalogueCSV, LabelErrorsCSV, LabelErrors
 from labelapp.api.views.figures import AgreementCSV, ComparisonCSV, ProgressCSV
 from labelapp.api.views.keymap import KeymapView
 from labelapp.api.views.learning import RunViewSet
+from labelapp.api.views.maps import MapViewSet
 from labelapp.api.views.review import RelabelViewSet, ReviewItemViewSet
 from labelapp.api.views.root import Nowhere, Root
 from labelapp.api.views.saved_filters import SavedFilterViewSet
@@ -27,6 +28,7 @@ router.register("review-items", ReviewItemViewSet, "review-item")
 router.register("saved-filters", SavedFilterViewSet, "saved-filter")
 router.register("models", ModelViewSet, "model")
 router.register("runs", RunViewSet, "run")
+router.register("maps", MapViewSet, "map")
 
 version_1 = [
     path("", Root.as_view(), name="root"),

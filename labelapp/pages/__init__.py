@@ -6,6 +6,7 @@ from django.http import HttpRequest, JsonResponse
 from labelapp.pages.agreement import agreement
 from labelapp.pages.catalogue import event, events, sites
 from labelapp.pages.learning import model, models, run, runs
+from labelapp.pages.maps import pool_map, site_map
 from labelapp.pages.matrices import matrices
 from labelapp.pages.progress import progress
 from labelapp.pages.record import record
@@ -19,12 +20,14 @@ __all__ = [
     "matrices",
     "model",
     "models",
+    "pool_map",
     "progress",
     "queue",
     "record",
     "review",
     "run",
     "runs",
+    "site_map",
     "sites",
 ]
 

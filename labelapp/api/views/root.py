@@ -19,6 +19,7 @@ ADDRESSES = {
     "review-items": "review-item-list",
     "models": "model-list",
     "runs": "run-list",
+    "maps": "map-list",
     "catalogue.csv": "catalogue-csv",
     "relabels.csv": "relabels-csv",
     "relabels.jsonl": "relabels-jsonl",

@@ -3,6 +3,8 @@
 import pytest
 from django.urls import get_resolver
 
+from tests.labelapp.learning.maps import make_map
+
 READS = [
     "",
     "keymap/",
@@ -30,6 +32,11 @@ READS = [
     "models/{model}/label-errors.json",
     "runs/",
     "runs/{run}/",
+    "maps/",
+    "maps/{map}/",
+    "maps/{map}/points/",
+    "maps/{map}/points/{row}/",
+    "maps/{map}/classes/",
     "catalogue.csv?site={site}",
     "relabels.csv?site={site}",
     "relabels.jsonl?site={site}",
@@ -64,6 +71,7 @@ WRITES = {
     "events/relabel/": ("expert", {}, 400),
     "events/relabel/00000000-0000-4000-8000-000000000000/undo/": ("expert", {}, 404),
     "saved-filters/": ("expert", {}, 400),
+    "maps/{map}/review/": ("expert", {}, 400),
     "events/{event}/gold/": ("manager", {}, 201),
     "models/{model}/promote/": ("manager", {}, 200),
     "runs/": ("manager", {"site": "Test slope", "kind": "train"}, 201),
@@ -98,6 +106,8 @@ def ids(site, ask, decide, model, run):
         "prediction": item.prediction_id,
         "model": model.pk,
         "run": run.pk,
+        "map": make_map(site, model, points=1).pk,
+        "row": 0,
     }
 
 
@@ -172,7 +182,7 @@ def test_every_address_stands_in_a_table_above():
     import re
 
     def plain(pattern):
-        named = r"\(\?P<pk>[^)]*\)|\(\?P<batch>.*\{12\}\)|<int:id>"
+        named = r"\(\?P<pk>[^)]*\)|\(\?P<row>[^)]*\)|\(\?P<batch>.*\{12\}\)|<int:id>"
         return re.sub(named, "{}", str(pattern)).strip("^$").replace("\\Z", "")
 
     api = next(p for p in get_resolver().url_patterns if str(p.pattern) == "api/")
