@@ -13,10 +13,10 @@ from labelapp.catalogue.models import EventClass, Prediction, Site
 from labelapp.catalogue.services import classes_by_code
 from labelapp.review import worth
 from labelapp.review.judging import Judgement, about, judgements
-from labelapp.review.models import Relabel, ReviewItem
-from labelapp.review.standing import ANSWERS
+from labelapp.review.models import ReviewItem
+from labelapp.review.standing import ANSWERS, standing
 
-Reason, State, Kind = ReviewItem.Reason, ReviewItem.State, Relabel.Kind
+Reason, State = ReviewItem.Reason, ReviewItem.State
 
 JUDGED = ("judged_class", "judged_probability", "basis", "suspicion")
 # Asked by people about people: what a model says neither brings nor ends them.
@@ -102,12 +102,9 @@ def _labels(site: Site, newest: Mapping[int, Prediction]) -> dict[int, int | Non
 
 def _decided(site: Site, newest: Mapping[int, Prediction]) -> dict[int, int | None]:
     """{event pk: class that was held against the label when an expert last decided}; withdrawn decisions are none."""
-    rows = about(newest, site.relabels.order_by("sequence"), "event")
-    withdrawn = set(rows.filter(kind=Kind.WITHDRAW).values_list("details__withdraws", flat=True))
-    classes = rows.filter(kind__in=ANSWERS).values_list(
-        "sequence", "event_id", "item__judged_class_id", "prediction__event_class_id"
-    )
-    return {event: judged or predicted for sequence, event, judged, predicted in classes if sequence not in withdrawn}
+    rows = about(newest, standing(site.relabels.filter(kind__in=ANSWERS)), "event").order_by("sequence")
+    classes = rows.values_list("event_id", "item__judged_class_id", "prediction__event_class_id")
+    return {event: judged or predicted for event, judged, predicted in classes}
 
 
 def _question(case: Case) -> Question | None:
