@@ -38,6 +38,14 @@ def model_from_files(files: Mapping[str, bytes], build: Builder) -> tuple[nn.Mod
     Raises BadConfiguration when a file is missing or broken, when the two do not belong together, or when the weights
     do not fit the network that the description asks for.
     """
+    tensors, description = tensors_from_files(files)
+    model = build(description)
+    load_weights(model, tensors)
+    return model.eval(), description
+
+
+def tensors_from_files(files: Mapping[str, bytes]) -> tuple[dict[str, Tensor], Description]:
+    """A model's weights by name, without a network to put them in, and its description. Raises BadConfiguration."""
     for name in (WEIGHTS, DESCRIPTION):
         if name not in files:
             raise BadConfiguration(f"The model has no {name}. A model is {WEIGHTS} and {DESCRIPTION}: give both.")
@@ -48,9 +56,7 @@ def model_from_files(files: Mapping[str, bytes], build: Builder) -> tuple[nn.Mod
             f"{WEIGHTS} has checksum {found[:12]}…, but {DESCRIPTION} names {str(expected)[:12]}…: the file was "
             "damaged or belongs to another model. Restore the two files that were saved together."
         )
-    model = build(description)
-    load_weights(model, tensors_from_bytes(files[WEIGHTS]))
-    return model.eval(), description
+    return tensors_from_bytes(files[WEIGHTS]), description
 
 
 def save_model(directory: Path | str, model: nn.Module, description: Description) -> None:
@@ -63,11 +69,16 @@ def save_model(directory: Path | str, model: nn.Module, description: Description
 
 def load_model(directory: Path | str, build: Builder) -> tuple[nn.Module, Description]:
     """The model in a folder. Raises BadConfiguration as `model_from_files` does, and when the folder has no model."""
+    return model_from_files(files_in(directory), build)
+
+
+def files_in(directory: Path | str) -> dict[str, bytes]:
+    """The two files of the model in a folder, by name. Raises BadConfiguration where it has none."""
     directory = Path(directory)
     missing = [name for name in (WEIGHTS, DESCRIPTION) if not (directory / name).is_file()]
     if missing:
         raise BadConfiguration(f"{directory} holds no model: {' and '.join(missing)} not found. Choose a model folder.")
-    return model_from_files({name: (directory / name).read_bytes() for name in (WEIGHTS, DESCRIPTION)}, build)
+    return {name: (directory / name).read_bytes() for name in (WEIGHTS, DESCRIPTION)}
 
 
 def weights_checksum(directory: Path | str) -> str:

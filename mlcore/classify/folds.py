@@ -5,7 +5,7 @@ out-of-fold logits weigh the linear part against the convolutions, calibrate, an
 members together. With fewer than two folds there is one member, and validation events take the place of the fold.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Learned:
     temperature: float
     linear_share: float
     history: list[dict[str, float]]  # of every epoch of every member
+    began_with: tuple[str, ...] = ()  # which parts of each member began with an encoder's weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +103,13 @@ def learn(
     *,
     targets: Tensor | None = None,
     validation: Sequence[str] = (),
+    start: Mapping[str, Tensor] | None = None,
     watch: Watch | None = None,
 ) -> Learned:
-    """A network of `classes`, from all windows. `validation` names the events that stop it where there are no folds."""
+    """A network of `classes`, from all windows. `validation` names the events that stop it where there are no folds.
+
+    With `start`, what `mlcore.stft_cnn.member_weights` gives, every member begins with these weights.
+    """
     watch = watch or Watch()
     targets = one_hot(windows, classes) if targets is None else targets
     rounds = list(_folds(windows, recipe) if recipe.training.folds > 1 else _single(windows, validation))
@@ -112,9 +117,8 @@ def learn(
     features = _linear_features(windows, recipe)
     members, history = [], []
     for number, round_ in enumerate(rounds):
-        member, epochs = _member(
-            windows, targets, classes, recipe, number, round_, watch.of_round(number, len(rounds), round_.name)
-        )
+        watched = watch.of_round(number, len(rounds), round_.name)
+        member, epochs, began_with = _member(windows, targets, classes, recipe, number, round_, start, watched)
         members.append(member)
         history += [{"fold": number + 1, **epoch} for epoch in epochs] if len(rounds) > 1 else epochs
         asked = examples(windows.select(round_.asked), targets[round_.asked], recipe)
@@ -130,7 +134,7 @@ def learn(
     model = _together(members, linear_part, share, temperature, recipe, len(classes))
     if model.attributes is not None:
         _standardise(model.logits, model.attributes, features[0][-1])
-    return Learned(model, judged, raw / temperature, raw, temperature, share, history)
+    return Learned(model, judged, raw / temperature, raw, temperature, share, history, tuple(began_with))
 
 
 def _folds(windows: EventWindows, recipe: Recipe) -> Iterator[Round]:
@@ -159,13 +163,15 @@ def _member(
     recipe: Recipe,
     number: int,
     round_: Round,
+    start: Mapping[str, Tensor] | None,
     watch: Watch,
-) -> tuple[STFTClassifier, list[dict[str, float]]]:
-    """One convolutional network, trained, and its epochs."""
+) -> tuple[STFTClassifier, list[dict[str, float]], list[str]]:
+    """One convolutional network, trained, its epochs, and what of it began with `start`."""
     training = replace(recipe.training, seed=recipe.training.seed + SEEDS_APART * number)
     chosen = windows.select(round_.learned)
     learned = examples(chosen, targets[round_.learned], recipe)
-    model = _untrained(recipe, len(classes), training.seed, learned.inputs)  # type: ignore[arg-type]
+    inputs: Tensor = learned.inputs  # type: ignore[assignment]
+    model, began_with = _untrained(recipe, len(classes), training.seed, inputs, start)
     epochs = fit(
         model,
         classification_loss(training, learned.targets, len(classes)),
@@ -178,17 +184,20 @@ def _member(
         checkpoint_path=watch.checkpoint_path,
         fingerprint=f"{watch.fingerprint} {number}",
     )
-    return model.cpu(), epochs
+    return model.cpu(), epochs, began_with
 
 
-def _untrained(recipe: Recipe, classes: int, seed: int, inputs: Tensor) -> STFTClassifier:
-    """A member before it learns, the same for the same seed."""
+def _untrained(
+    recipe: Recipe, classes: int, seed: int, inputs: Tensor, start: Mapping[str, Tensor] | None
+) -> tuple[STFTClassifier, list[str]]:
+    """A member before it learns, the same for the same seed, and what of it is pretrained: that is not scaled."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = network_for(recipe, classes, linear=False)
     model.fit_scale(inputs)
+    began_with = model.begin_with(start) if start is not None else []
     channels_last(model)
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), began_with
 
 
 def accuracy(logits: Tensor, targets: Tensor) -> dict[str, float]:

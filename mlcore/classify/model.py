@@ -3,13 +3,13 @@
 Layers are plain modules (no BatchNorm, no functional pooling), so that LRP-ε finds a rule for each of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mlcore.config import Network
-from mlcore.stft_cnn import FREQUENCY_CELLS, Member, hidden_size
+from mlcore.stft_cnn import FREQUENCY_CELLS, Member, begin_with, fit_scale, hidden_size, rows_apart
 
 FLAT = 1e-6  # spread below which an attribute does not vary
 
@@ -35,7 +35,7 @@ class STFTClassifier(nn.Module):
     ):
         """`shape` is that of x, (freq, time); where it is not given, there are no cells. `attributes` is a."""
         super().__init__()
-        rows = min(shape[0] // 2**network.blocks or 1, FREQUENCY_CELLS) if shape[0] else FREQUENCY_CELLS
+        rows = rows_apart(shape[0], network) if shape[0] else FREQUENCY_CELLS
         self.members = nn.ModuleList(Member(channels, network, rows) for _ in range(members))
         self.cells = nn.ModuleList(nn.Sequential(nn.AvgPool2d(cell), nn.Flatten()) for cell in network.cells)
         self.attributes = Standardised(attributes) if attributes else None
@@ -56,18 +56,17 @@ class STFTClassifier(nn.Module):
             parts.append(self.attributes(attributes))
         return torch.cat(parts, dim=1)
 
-    @torch.no_grad()
     def fit_scale(self, inputs: Tensor) -> None:
-        """Before training: scale the untrained weights so that `inputs` (n, …) reach the head at order one.
+        """Before training: scale the members' untrained weights to inputs (n, …); see `mlcore.stft_cnn.fit_scale`."""
+        for member in self.members:
+            fit_scale(member, inputs)  # type: ignore[arg-type]
 
-        STFT magnitudes of windows within ±1 are of order 0.01, and would fade. ReLU layers without bias pass a factor
-        on, so each convolution takes an equal part of it.
-        """
-        size = inputs.square().mean().sqrt()
-        for member in self.members if size > 0 else []:
-            convolutions = [module for module in member.modules() if isinstance(module, nn.Conv2d)]
-            for convolution in convolutions:
-                convolution.weight.mul_(size ** (-1 / len(convolutions)))
+    def begin_with(self, start: Mapping[str, Tensor]) -> list[str]:
+        """Before training: give every member an encoder's weights; → which parts. See `mlcore.stft_cnn.begin_with`."""
+        parts: list[str] = []
+        for member in self.members:
+            parts = begin_with(member, start)  # type: ignore[arg-type]
+        return parts
 
 
 class Standardised(nn.Module):

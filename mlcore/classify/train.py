@@ -1,6 +1,7 @@
 """Train a classifier on labelled events, and measure it on events that it never saw.
 
 python -m mlcore.classify.train --catalogue CSV --waveforms DIR --out MODEL_DIR [--recipe FILE.toml]
+python -m mlcore.classify.train --from ENCODER_DIR --catalogue CSV --waveforms DIR --out MODEL_DIR [--recipe FILE.toml]
 python -m mlcore.classify.train --continue MODEL_DIR --catalogue CSV --waveforms DIR --out NEW_MODEL_DIR
 """
 
@@ -13,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from mlcore.checkpoint import Description, model_files, save_model
+from mlcore.checkpoint import Description, files_in, model_files, save_model, tensors_from_files
 from mlcore.classify.evaluate import evaluate_events
 from mlcore.classify.folds import Watch, learn
 from mlcore.classify.judgement import judgement
@@ -34,6 +35,8 @@ from mlcore.datasets import (
     split_by_event,
 )
 from mlcore.errors import BadConfiguration
+from mlcore.starting import require_fits
+from mlcore.stft_cnn import member_weights
 from mlcore.training import Progress, ProgressCallback, StopCallback, never, say_nothing
 
 CHECKED = 8  # windows of the randomisation check
@@ -61,6 +64,7 @@ def train_classifier(
     recipe: Recipe,
     *,
     splits: Mapping[str, Side] | None = None,
+    start: Mapping[str, Tensor] | None = None,
     trained_on: str = "",
     progress: ProgressCallback = say_nothing,
     should_stop: StopCallback = never,
@@ -70,10 +74,11 @@ def train_classifier(
 
     `splits` gives the side of every event; without it, they are split by class and seed. Test events are seen once, at
     the end. With folds, all others train, and each is also judged by networks that never saw it; without, the best
-    epoch is chosen on validation events. Deterministic by `recipe.training.seed`. With `checkpoint_path`, a run that
-    was killed goes on where it was.
-    Raises BadConfiguration for labels that are no class and for fewer than two classes with events; Cancelled when
-    `should_stop` says so.
+    epoch is chosen on validation events. With `start`, the weights that `mlcore.stft_cnn.member_weights` finds in a
+    pretrained encoder, every convolutional member begins with these, unscaled; its last layer is new. Deterministic
+    by `recipe.training.seed`. With `checkpoint_path`, a run that was killed goes on where it was.
+    Raises BadConfiguration for labels that are no class, for fewer than two classes with events, and for a `start`
+    that does not fit; Cancelled when `should_stop` says so.
     """
     _require_classes(windows, classes)
     sides = _sides(splits if splits is not None else _split(windows, recipe), recipe)
@@ -83,10 +88,10 @@ def train_classifier(
         progress,
         should_stop,
         Path(checkpoint_path) if checkpoint_path else None,
-        _fingerprint(windows, classes, recipe, sides),
+        _fingerprint(windows, classes, recipe, sides, start or {}),
     )
     validation = [event for event, side in sides.items() if side == "validation"]
-    learned = learn(pool, classes, recipe, validation=validation, watch=watch)
+    learned = learn(pool, classes, recipe, validation=validation, start=start, watch=watch)
     facts = {"classes": list(classes), "recipe": recipe.to_dict(), "members": len(learned.model.members)}
     classifier = Classifier(learned.model, facts)
     found = judgement(learned, pool, classes, recipe)
@@ -98,6 +103,7 @@ def train_classifier(
         "trained_on": trained_on,
         "parameters": sum(p.numel() for p in learned.model.parameters()),
         "seed": recipe.training.seed,
+        "began_with": list(learned.began_with),
         "events": _event_counts(windows, sides, classes),
         "metrics": metrics,
         "notes": _notes(windows, sides, classes),
@@ -163,11 +169,19 @@ def _notes(windows: EventWindows, splits: Mapping[str, Side], classes: Sequence[
     return notes
 
 
-def _fingerprint(windows: EventWindows, classes: Sequence[str], recipe: Recipe, splits: Mapping[str, Side]) -> str:
-    """Tells whether a checkpoint belongs to these data and settings."""
+def _fingerprint(
+    windows: EventWindows,
+    classes: Sequence[str],
+    recipe: Recipe,
+    splits: Mapping[str, Side],
+    start: Mapping[str, Tensor],
+) -> str:
+    """Tells whether a checkpoint belongs to these data and settings, and began with these weights."""
     facts = [recipe.to_dict(), list(classes), windows.event_ids, windows.stations, windows.labels, splits]
     digest = hashlib.sha256(json.dumps(facts).encode())
     digest.update(windows.windows.tobytes())
+    for name, tensor in sorted(start.items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -182,10 +196,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--continue", dest="continued", metavar="MODEL_DIR", help="train this model further, by its own recipe"
     )
+    parser.add_argument(
+        "--from", dest="start", metavar="ENCODER_DIR", help="begin with what mlcore.pretrain.train wrote"
+    )
     options = parser.parse_args(arguments)
     if options.continued:
-        if options.recipe or options.epochs or options.seed is not None:
-            parser.error("--continue goes on by the model's own recipe: give no --recipe, --epochs or --seed")
+        if options.recipe or options.epochs or options.seed is not None or options.start:
+            parser.error("--continue goes on by the model's own recipe: give no --recipe, --epochs, --seed or --from")
         print_json(continue_model(options.continued, options.catalogue, options.waveforms, options.out))
     else:
         print_json(_train(options))
@@ -202,6 +219,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
         windows,
         sorted(set(windows.labels)),
         recipe,
+        start=_start(options.start, recipe),
         trained_on=f"{Path(options.catalogue).name}: {len(windows)} windows of {len(set(windows.groups))} events",
         progress=show_progress,
         checkpoint_path=out / "training.safetensors",
@@ -212,6 +230,15 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
     shown: dict[str, Any] = {key: trained.description[key] for key in ("classes", "events", "metrics", "notes")}
     shown["windows_without_component"] = missing_components(windows, recipe.preprocessing)
     return {"model": str(out), **shown, "skipped": [item.to_dict() for item in [*unreadable, *skipped]]}
+
+
+def _start(folder: str | None, recipe: Recipe) -> dict[str, Tensor] | None:
+    """The weights of the encoder in a folder. Raises BadConfiguration where a classifier cannot begin with it."""
+    if folder is None:
+        return None
+    tensors, description = tensors_from_files(files_in(folder))
+    require_fits(description.get("recipe", {}), recipe)
+    return member_weights(tensors)
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

@@ -26,6 +26,8 @@ class Pool(Section):
     band_hz: tuple[float, ...] = ()  # empty: not filtered
     filter_order: int = 4
     zero_phase: bool = True
+    detrend: Literal["mean", "linear"] = "mean"  # of what is filtered, from each recorded stretch
+    taper: bool = True  # its cosine ends
     window_s: float = 16.0
     step_s: float = 16.0
     maximum_gap: float = 0.2  # share of a channel's window that may be missing; beyond, the channel is masked
@@ -69,7 +71,7 @@ class Spectrogram(Section):
     def samples(self, sampling_rate_hz: float) -> tuple[int, int]:
         """Length of the sliding window and its overlap, in samples."""
         length = round(self.window_s * sampling_rate_hz)
-        return length, int(length * self.overlap)
+        return length, int(length * self.overlap + 1e-9)  # a share such as 57 / 100 is rounded down otherwise
 
     def __post_init__(self) -> None:
         positive(self, "window_s", "floor")
@@ -109,13 +111,23 @@ class Views(Section):
 
 @dataclass(frozen=True)
 class Encoder(Section):
-    """The network that is kept: image of a crop → representation y."""
+    """The network that is kept: image of a crop → representation y.
+
+    Of images "stft", stft_cnn is the member of a classifier that is given the same, so that one can begin with it.
+    """
 
     name: EncoderName = "resnet34"
     width: float = 1.0  # factor on the channels of every layer
+    kernels: int = 0  # of stft_cnn: of its first block, whatever the width; 0: 16 · width
+    blocks: int = 3  # of stft_cnn
 
     def __post_init__(self) -> None:
-        positive(self, "width")
+        positive(self, "width", "blocks")
+        not_negative(self, "kernels")
+        require(
+            self.name == "stft_cnn" or (self.kernels, self.blocks) == (0, 3),
+            f"encoder.kernels and encoder.blocks are of stft_cnn, but encoder.name is {self.name!r}. Leave them out.",
+        )
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,8 @@ class Method(Section):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        published = PUBLISHED.get(values.get("name", ""), {}) if isinstance(values, Mapping) else {}
+        name = values.get("name") if isinstance(values, Mapping) else None
+        published = PUBLISHED.get(name, {}) if isinstance(name, str) else {}
         return super().from_dict({**published, **values} if published else values)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mlcore.errors import Cancelled
 from mlcore.pretrain.config import Pretraining
-from mlcore.pretrain.encoders import encoder
+from mlcore.pretrain.encoders import encoder_of
 from mlcore.pretrain.model import representation_size
 from mlcore.pretrain.pool import Pool
 from mlcore.pretrain.probes import Floats, Rows, balanced_weights
@@ -42,7 +42,7 @@ def untrained(recipe: Pretraining, seed: int) -> nn.Module:
     """RandInit: the recipe's encoder with random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return encoder(recipe.encoder.name, recipe.encoder.width)
+        return encoder_of(recipe)
 
 
 def features(

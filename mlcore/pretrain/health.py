@@ -4,6 +4,8 @@ A network that gives every input the same answer makes an invariance term vanish
 it, and these figures say whether they do.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -58,7 +60,7 @@ def health(y: Tensor, z: Tensor) -> dict[str, float]:
     return found
 
 
-def collapse_warning(figures: dict[str, float], target_std: float = 0.0) -> str:
+def collapse_warning(figures: Mapping[str, float], target_std: float = 0.0) -> str:
     """A sentence where `health` found collapsed representations or embeddings; empty where it did not.
 
     `target_std` is the standard deviation that the method gives its embeddings; 0 where their scale says nothing.

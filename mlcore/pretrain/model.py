@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mlcore.checkpoint import Description, load_model, model_files, model_from_files
 from mlcore.errors import BadConfiguration
 from mlcore.pretrain.config import Pretraining
-from mlcore.pretrain.encoders import encoder
+from mlcore.pretrain.encoders import encoder_of
 from mlcore.pretrain.heads import Discriminator, Projector
 from mlcore.pretrain.losses.vnibcreg import Encoded
 from mlcore.pretrain.together import gathered
@@ -27,7 +27,7 @@ class Pretrained(nn.Module):
 
     def __init__(self, recipe: Pretraining):
         super().__init__()
-        self.encoder = encoder(recipe.encoder.name, recipe.encoder.width)
+        self.encoder = encoder_of(recipe)
         features = representation_size(self.encoder)
         self.projector = Projector(features, recipe.method)
         self.discriminator = Discriminator(features) if recipe.method.tnc != "none" else None
@@ -73,8 +73,7 @@ def _build(description: Description) -> nn.Module:
             f"This is a {description.get('kind', 'classifier')}, but a {KIND} is expected. "
             "Choose a model that was made by pretraining."
         )
-    chosen = Pretraining.from_dict(description["recipe"]).encoder
-    return encoder(chosen.name, chosen.width)
+    return encoder_of(Pretraining.from_dict(description["recipe"]))
 
 
 def representation_size(network: nn.Module) -> int:

@@ -202,7 +202,8 @@ def pool_of_archive(
                 _keep(pieces, piece, most, int(draw.integers(seen)))
         except SeisloopError as error:
             skipped.append(Skipped(f"{station} from {iso(start)}", str(error)))
-        progress(Progress("reading the pool", number / len(spans), {}, f"{len(pieces)} windows"))
+        figures = {"windows": float(len(pieces)), "of": float(seen)}
+        progress(Progress("reading the pool", number / len(spans), figures, f"{len(pieces)} windows"))
     return stack(pieces, section.sampling_rate_hz), skipped
 
 
@@ -257,6 +258,8 @@ def _prepared(waveform: Waveform, section: Section) -> Waveform:
         band_hz=(low, high),
         filter_order=section.filter_order,
         zero_phase=section.zero_phase,
+        detrend=section.detrend,
+        taper=section.taper,
         window_s=section.window_s,
         stft_length=1,
         stft_hop=1,

@@ -25,6 +25,7 @@ from mlcore.checkpoint import write_atomically
 from mlcore.command import print_json, run, show_progress
 from mlcore.errors import BadConfiguration, Cancelled, SeisloopError
 from mlcore.pretrain.config import Pretraining
+from mlcore.pretrain.encoders.stft_cnn import STFTEncoder
 from mlcore.pretrain.health import collapse_warning, health
 from mlcore.pretrain.losses.vnibcreg import Encoded, loss_terms
 from mlcore.pretrain.model import Pretrained, encoder_files, first
@@ -34,11 +35,13 @@ from mlcore.pretrain.spectrogram import image_shape, spectrogram
 from mlcore.pretrain.together import processes, synchronised
 from mlcore.pretrain.views import Crops, Starts, choose_sensors, crop_starts, crops_at
 from mlcore.speed import ahead, has_bfloat16, laid_out
+from mlcore.stft_cnn import fit_scale
 from mlcore.traces import iso
 from mlcore.training import Progress, ProgressCallback, StopCallback, never, say_nothing
 from mlcore.training_state import read_state, write_state
 
 CHECKPOINT = "training.safetensors"
+SCALED_ON = 256  # windows
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def pretrain(
     """
     device = torch.device(device)
     size = _batch_size(pool, recipe)
-    model, wrapped = _networks(recipe, device)
+    model, wrapped = _networks(pool, recipe, device)
     optimizer = torch.optim.Adam(
         model.parameters(), lr=recipe.training.learning_rate, weight_decay=recipe.training.weight_decay, fused=True
     )
@@ -193,11 +196,18 @@ def precision(device: torch.device, wanted: str) -> AbstractContextManager[objec
     return nullcontext()
 
 
-def _networks(recipe: Pretraining, device: torch.device) -> tuple[Pretrained, nn.Module]:
-    """The networks, and the same as they are called: in step with other processes where there are any."""
+def _networks(pool: Pool, recipe: Pretraining, device: torch.device) -> tuple[Pretrained, nn.Module]:
+    """The networks, and the same as they are called: in step with other processes where there are any.
+
+    What is to become a classifier's member begins as that would: scaled to its inputs.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.training.seed)
         model = Pretrained(recipe)
+    if isinstance(model.encoder, STFTEncoder) and recipe.spectrogram.image == "stft":
+        few = pool.windows[:SCALED_ON][pool.recorded[:SCALED_ON]]
+        images = spectrogram(torch.from_numpy(few), recipe.spectrogram, pool.sampling_rate_hz)
+        fit_scale(model.encoder.member, images)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if processes() == 1:
         return model, model
@@ -259,11 +269,12 @@ def _report(history: Sequence[Mapping[str, float]], recipe: Pretraining, message
 def _sentence(figures: dict[str, float], recipe: Pretraining) -> str:
     shown = [name for name in figures if name not in ("epoch", "learning_rate")]
     listed = ", ".join(f"{name.replace('_', ' ')} {figures[name]:.3g}" for name in shown)
-    warning = _warning(figures, recipe)
-    return f"epoch {figures['epoch']:.0f}: {listed}" + (f". {warning}" if warning else "")
+    warning = warning_of(figures, recipe)
+    return f"epoch {figures['epoch']:.0f} of {recipe.training.epochs}: {listed}" + (f"\n{warning}" if warning else "")
 
 
-def _warning(figures: dict[str, float], recipe: Pretraining) -> str:
+def warning_of(figures: Mapping[str, float], recipe: Pretraining) -> str:
+    """A sentence where an epoch's figures tell of a collapse, else ""."""
     scaled = recipe.method.name != "barlow_twins"  # which standardises embeddings itself
     return collapse_warning(figures, recipe.method.target_std if scaled else 0.0)
 
@@ -271,7 +282,7 @@ def _warning(figures: dict[str, float], recipe: Pretraining) -> str:
 def _facts(pool: Pool, recipe: Pretraining, size: int, history: Sequence[dict[str, float]]) -> dict[str, Any]:
     """What a reader of the encoder must know: which pool it has seen, how, and whether it is well."""
     times = sorted(fact.starttime for fact in pool.facts if fact.starttime)
-    warning = _warning(history[-1], recipe)
+    warning = warning_of(history[-1], recipe)
     return {
         "pool": {
             "windows": len(pool),

@@ -9,11 +9,13 @@ from functools import partial
 
 from torch import nn
 
+from mlcore.pretrain.config import Pretraining
 from mlcore.pretrain.encoders.inception import InceptionV3
 from mlcore.pretrain.encoders.mobilenet import MobileNetV3
 from mlcore.pretrain.encoders.resnet import ResNet
 from mlcore.pretrain.encoders.simplecnn import SimpleCNN
 from mlcore.pretrain.encoders.stft_cnn import STFTEncoder
+from mlcore.pretrain.spectrogram import image_shape
 from mlcore.sections import require
 
 ENCODERS: dict[str, Callable[[float, int], nn.Module]] = {
@@ -34,3 +36,16 @@ def encoder(name: str, width: float = 1.0, channels: int = 1) -> nn.Module:
     """
     require(name in ENCODERS, f"There is no encoder {name!r}. Known encoders: {', '.join(ENCODERS)}.")
     return ENCODERS[name](width, channels)
+
+
+def encoder_of(recipe: Pretraining) -> nn.Module:
+    """The untrained encoder that a recipe asks for, as `encoder` gives it.
+
+    Of images "stft", stft_cnn is the member of the classifier that is given the same.
+    """
+    section, pool = recipe.encoder, recipe.pool
+    if section.name != "stft_cnn":
+        return encoder(section.name, section.width)
+    is_member = recipe.spectrogram.image == "stft"
+    shape = image_shape(pool.window_samples, recipe.spectrogram, pool.sampling_rate_hz) if is_member else (0, 0)
+    return STFTEncoder(section.width, kernels=section.kernels, blocks=section.blocks, frequencies=shape[0])
