@@ -99,7 +99,8 @@ function ask(event) {
     const body = { site, ...selection(), event_class: part("bulk-class").value };
     trying(part("bulk-trouble"), async () => {
         const seen = await post(`${EVENTS}/relabel/`, { ...body, preview: true });
-        show(preview(seen, classes, body.event_class), (reason) => relabel({ ...body, reason, expected: seen.count + seen.held_count }));
+        const previewed = { expected: seen.count + seen.held_count, selection: seen.selection };
+        show(preview(seen, classes, body.event_class), (reason) => relabel({ ...body, reason, ...previewed }));
     });
 }
 

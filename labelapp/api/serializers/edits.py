@@ -55,6 +55,10 @@ class BulkSerializer(Strict):
         help_text="How many events the preview found, `count` and `held_count`; where they are others now, 409.",
     )
 
+    selection = serializers.CharField(
+        required=False, max_length=64, help_text="The preview's `selection`; where the events are others now, 409."
+    )
+
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         """Raises ValidationError unless the events are chosen in one way."""
         if ("events" in given) == ("filter" in given):
@@ -63,7 +67,7 @@ class BulkSerializer(Strict):
 
 
 class BulkAnswerSerializer(serializers.Serializer):
-    """A preview (count, changed, unchanged, by_class, sample, held), or what was done (batch, written, skipped)."""
+    """A preview (count to held, and selection), or what was done (batch, written, skipped)."""
 
     count = serializers.IntegerField(required=False)
     changed = serializers.IntegerField(required=False)
@@ -74,6 +78,7 @@ class BulkAnswerSerializer(serializers.Serializer):
     sample = EventRowSerializer(many=True, required=False)
     held = EventRowSerializer(many=True, required=False, help_text="Left out: other experts look at them now.")
     held_count = serializers.IntegerField(required=False)
+    selection = serializers.CharField(required=False, help_text="A checksum of which events these are.")
     batch = serializers.UUIDField(required=False)
     written = serializers.IntegerField(required=False)
     skipped = EventRowSerializer(many=True, required=False, help_text="Left out: other experts looked at them.")

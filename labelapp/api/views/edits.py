@@ -26,6 +26,7 @@ from labelapp.api.serializers.edits import (
     address_of,
 )
 from labelapp.api.views.base import Actions, class_of
+from labelapp.catalogue import checksums
 from labelapp.catalogue.errors import Conflict
 from labelapp.catalogue.models import Event, Site, Station
 from labelapp.catalogue.roles import EXPERT
@@ -43,12 +44,12 @@ class BulkRelabels(Actions):
     def relabel(self, request: Request) -> Response:
         """Give many events a class, with one reason: a row of the ledger each, all of them or none.
 
-        With `preview`, say what would happen. Events that other experts hold are left out. With `expected`, refuse
-        where the filter finds another number by now.
+        With `preview`, say what would happen. Events that other experts hold are left out. With `selection` or
+        `expected` from the preview, refuse where the filter finds others, or another number, by now.
         """
         said = self.body(BulkSerializer)
         events = chosen(said)
-        refuse_unseen(len(events), said.get("expected"))
+        refuse_unseen(events, said.get("expected"), said.get("selection"))
         wanted = {
             "site": said["site"],
             "events": events,
@@ -56,7 +57,7 @@ class BulkRelabels(Actions):
             "event_class": class_of(said["site"], said["event_class"]),
         }
         if said["preview"]:
-            return Response(as_rows(services.preview_relabel(**wanted)))
+            return Response({**as_rows(services.preview_relabel(**wanted)), "selection": checksum_of(events)})
         done = services.relabel_events(**wanted, reason=said["reason"])
         return Response(as_rows(done), status=status.HTTP_201_CREATED)
 
@@ -155,13 +156,21 @@ def chosen(said: dict[str, Any]) -> list[int]:
     return list(found.order_by().values_list("pk", flat=True))
 
 
-def refuse_unseen(found: int, expected: int | None) -> None:
-    """Raises Conflict where a selection has other events than were previewed."""
-    if expected is not None and found != expected:
-        now = f"{found} event{'' if found == 1 else 's'}"
-        raise Conflict(
-            f"The selection has {now} now; {expected} when you previewed it. Nothing was changed. Preview again."
-        )
+def checksum_of(events: Sequence[int]) -> str:
+    """A short name for a set of events, given by their keys in any order."""
+    return checksums.of_bytes(",".join(map(str, sorted(set(events)))).encode())[:16]
+
+
+def refuse_unseen(events: Sequence[int], expected: int | None, selection: str | None) -> None:
+    """Raises Conflict where there are more or fewer events than were previewed, or others."""
+    now = f"{len(events)} event{'' if len(events) == 1 else 's'}"
+    if expected is not None and len(events) != expected:
+        change = f"{now} now; {expected} when you previewed it"
+    elif selection is not None and checksum_of(events) != selection:
+        change = f"{now} now, but not those that you previewed: some came in, some went out"
+    else:
+        return
+    raise Conflict(f"The selection has {change}. Nothing was changed. Preview again.")
 
 
 def station_of(site: Site, text: str) -> Station:

@@ -46,6 +46,26 @@ class TestBulk:
         assert not Relabel.objects.exists()
         assert relabel(filter={"label": "quake"}, expected=2).json()["written"] == 2
 
+    def test_of_a_selection_of_as_many_but_others_is_refused(self, relabel, make_event, classes, refused):
+        left, _ = make_event("quake"), make_event("quake")
+        seen = relabel(filter={"label": "quake"}, preview=True).json()
+        Event.objects.filter(pk=left.pk).update(label=classes["noise"])
+        back = {"expected": seen["count"], "selection": seen["selection"]}
+        make_event("quake")
+        said = refused(relabel(filter={"label": "quake"}, **back), 409, "conflict")
+        assert said["detail"].startswith("The selection has 2 events now, but not those that you previewed")
+        assert not Relabel.objects.exists()
+        again = relabel(filter={"label": "quake"}, preview=True).json()["selection"]
+        assert relabel(filter={"label": "quake"}, selection=again).json()["written"] == 2
+
+    def test_tells_selections_apart_by_their_events_and_not_by_their_order(self, relabel, make_event):
+        one, other = make_event("quake"), make_event("noise")
+
+        def selection(*events):
+            return relabel(events=[event.pk for event in events], preview=True).json()["selection"]
+
+        assert selection(one, other) == selection(other, one) != selection(one)
+
     def test_takes_events_by_hand(self, relabel, make_event):
         _, second = make_event("quake"), make_event("quake")
         assert relabel(events=[second.pk]).json()["written"] == 1
