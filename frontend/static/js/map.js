@@ -31,7 +31,7 @@ function factsOf(row) {
     const { event, start, station } = now.points;
     const isWindow = event[row] < 0;
     const group = (colouring) => now.sorted[colouring].groups[now.sorted[colouring].of[row]];
-    const groups = isWindow ? [group("label"), group("cluster")] : COLOURINGS.map(([colouring]) => group(colouring)).filter(Boolean);
+    const groups = COLOURINGS.map(([colouring, what]) => ({ what, ...group(colouring) })).filter((one) => !one.isWindows);
     return { isWindow, event: event[row], start: start[row], station: facts.map.stations[station[row]] ?? null, groups, group: group(now.colouring),
         isChosen: now.chosen.has(row), isAsked: now.asked.has(row) };
 }
@@ -45,14 +45,15 @@ function look(row) {
     if (row < 0) return view.say(null);
     now.row = row;
     const found = factsOf(row);
-    view.say([h("strong", {}, found.group.name), " ", h("span", {}, `${found.isWindow ? "window" : "event"} ${timeWords(found.start)}`)]);
+    const kind = found.isWindow ? "unlabelled window" : "event";
+    view.say([...(found.group.isWindows ? [] : [h("strong", {}, found.group.name), ", "]), `${kind} ${timeWords(found.start)}`]);
     card.show(row, found);
     return undefined;
 }
 
 function sayPoint() {
     const { isWindow, groups, start, station, isChosen } = factsOf(now.row);
-    say(`${isWindow ? "Window" : "Event"}: ${groups.map(({ name }) => name).join(", ")}; ${station ?? "no station"}, ${timeWords(start)} UTC${isChosen ? ", chosen" : ""}.`);
+    say(`${isWindow ? "Window" : "Event"}: ${groups.map(({ what, name }) => [what, name].filter(Boolean).join(" ")).join(", ")}; ${station ?? "no station"}, ${timeWords(start)} UTC${isChosen ? ", chosen" : ""}.`);
 }
 
 /* ---- drawing ---- */

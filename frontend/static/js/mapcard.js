@@ -4,7 +4,7 @@ import { chip, h, utc } from "./dom.js";
 import { bandWords, corners, seeing } from "./seeing.js";
 import { componentLanes } from "./surroundings.js";
 import { Timeline } from "./timeline.js";
-import { fetchWaves, query } from "./waves.js";
+import { fetchImage, fetchWaves, query } from "./waves.js";
 
 // Who sweeps over points asks for none of them.
 const REST_MS = 120;
@@ -53,8 +53,13 @@ export class Card {
         this.element.dataset.state = "loading";
         try {
             const span = await this.span(signal);
-            const waves = await this.waves(span, signal);
+            const asked = this.asked(span);
+            const waves = await fetchWaves(`/api/v1/sites/${this.site}/record/${query({ ...asked, ...corners() })}`, { signal });
             if (!signal.aborted) this.draw(span, waves);
+            const { window_s, overlap, max_hz } = seeing;
+            const image = { ...asked, component: waves.stations[0].components[0], window_s, overlap, max_hz };
+            const power = await fetchImage(`/api/v1/sites/${this.site}/record-spectrogram/${query(image)}`, { signal });
+            if (!signal.aborted) this.draw(span, waves, power);
         } catch (error) {
             if (error.name !== "AbortError" && !signal.aborted) this.fail(error.message);
         }
@@ -70,21 +75,22 @@ export class Card {
         return { from: Date.parse(found.starttime), to: Date.parse(found.endtime), station: found.station ?? this.facts.station };
     }
 
-    waves({ from, to, station }, signal) {
-        if (!station) throw new Error("The station is not known: no waveform.");
+    /** The span with something of what lies before and after it. */
+    asked({ from, to, station }) {
+        if (!station) throw new Error("Its station is not known: no waveform.");
         const side = Math.max(1000, (to - from) / 2);
-        const end = Math.min(to + side, from - side + LONGEST_MS);
-        return fetchWaves(`/api/v1/sites/${this.site}/record/${query({ station, starttime: iso(from - side), endtime: iso(end), ...corners() })}`, { signal });
+        return { station, starttime: iso(from - side), endtime: iso(Math.min(to + side, from - side + LONGEST_MS)) };
     }
 
-    draw({ from, to }, { about, stations: [station] }) {
+    draw({ from, to }, { about, stations: [station] }, image = null) {
         const [first, last] = [Date.parse(about.starttime), Date.parse(about.endtime)];
         const lanes = componentLanes(station, first, last, seeing.gain);
+        if (image) lanes.push({ kind: "image", title: image.about.component, note: "power", image, range_db: seeing.range_db });
         const words = this.facts.isWindow ? "window" : "event";
         this.timeline.canvas.setAttribute("aria-label", `${station.station} from ${iso(first)} to ${iso(last)}: ${lanes.map(({ title, note }) => `${title} ${note}`).join(", ")}`);
         this.timeline.show({ from: first, to: last, lanes, shades: [{ from, to, words }] });
         this.status.textContent = [`${station.station}, ${((to - from) / 1000).toFixed(1)} s, ${bandWords()}`, ...station.problems].join(" · ");
-        this.element.dataset.state = "ready";
+        if (image) this.element.dataset.state = "ready";
     }
 
     fail(text) {
@@ -95,14 +101,14 @@ export class Card {
 
     drawHead() {
         const { isWindow, isChosen, station, start, groups, group } = this.facts;
-        const name = isWindow ? h("strong", {}, "Window, not in the catalogue") : h("strong", {}, "Event ", this.event
+        const name = isWindow ? h("strong", {}, "Unlabelled window") : h("strong", {}, "Event ", this.event
             ? h("a", { href: `/events/${this.event.id}/`, id: "open-event" }, h("bdi", {}, this.event.event_id))
             : h("a", { href: `/events/${this.facts.event}/` }, String(this.facts.event)));
         const record = station && h("a", { href: `/sites/${this.site}/record/${query({ station, at: iso(start), length_s: 60 })}` }, "In the record");
         this.head.replaceChildren(
             h("p", { class: "row" }, name, h("button", { type: "button", class: "small", id: "choose", "aria-pressed": String(isChosen),
                 onclick: () => this.onChoose(this.row) }, isChosen ? "Chosen" : "Choose", h("kbd", {}, "Enter"))),
-            h("p", { class: "row small" }, groups.map((one) => groupChip(one))),
+            h("p", { class: "row small" }, groups.map(({ what, ...one }) => h("span", {}, what && h("span", { class: "muted" }, `${what} `), groupChip(one)))),
             h("p", { class: "row small muted" }, utc(iso(start)), " ", record));
         this.element.dataset.row = String(this.row);
         this.element.style.setProperty("--class", group.colour.startsWith("#") ? group.colour : "var(--muted)");

@@ -1,8 +1,8 @@
 /** A pool map's points as its file has them, and the groups that a way of colouring sorts them into. Pure functions. */
 import { decodeTensors } from "./tensors.js";
 
-/** Ways of colouring, as buttons and the address name them. */
-export const COLOURINGS = [["label", "Label"], ["prediction", "Prediction"], ["cluster", "Cluster"]];
+/** Ways of colouring: as the address names them, and what the page says before a point's group. */
+export const COLOURINGS = [["label", "labelled"], ["prediction", "predicted"], ["cluster", ""]];
 // Okabe and Ito's palette but for its grey and black, which stand for what has no group.
 const PALETTE = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442"];
 const SHAPES = ["circle", "square", "triangle", "diamond", "plus", "down", "cross", "bar", "star"];
@@ -45,8 +45,8 @@ function byClass({ count, event }, colouring, classes, { labels, predictions }) 
     const codes = [...new Set([...classes.map(({ code }) => code), ...rows.map(([code]) => code)])];
     const known = new Map(classes.map((one) => [one.code, one]));
     const groups = codes.map((code, i) => ({ name: known.get(code)?.name ?? code, colour: known.get(code)?.colour ?? UNKNOWN_COLOUR, shape: SHAPES[i % SHAPES.length] }));
-    groups.push({ name: colouring === "label" ? "Events without a label" : "Events without a prediction", colour: GREY, shape: "ring" },
-        { name: "Windows, not in the catalogue", colour: GREY, shape: "dot", isWindows: true });
+    groups.push({ name: colouring === "label" ? "Events without a label" : "Events not predicted", colour: GREY, shape: "ring" },
+        { name: "Unlabelled windows", colour: GREY, shape: "dot", isWindows: true });
     const of = Uint8Array.from({ length: count }, (_, i) => (event[i] < 0 ? codes.length + 1 : codes.length));
     const number = new Map(codes.map((code, i) => [code, i]));
     for (const [code, members] of rows) for (const row of members) if (row < count) of[row] = number.get(code);

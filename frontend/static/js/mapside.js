@@ -1,5 +1,5 @@
 /** Beside the map: the legend, whose groups can be hidden, and the list of what was chosen. */
-import { h, utc } from "./dom.js";
+import { h } from "./dom.js";
 import { groupChip } from "./mapcard.js";
 import { GREY } from "./mapdata.js";
 import { channels, contrast, stampOf } from "./mapshapes.js";
@@ -52,10 +52,10 @@ export function choiceCounts(rows, { groups, of }) {
 export function choiceList(rows, { site, facts, onLook, onDrop }) {
     const listed = [...rows].reverse().slice(0, MOST_LISTED);
     const lines = listed.map((row) => {
-        const { isWindow, event, start, station, groups: [label], isAsked } = facts(row);
+        const { isWindow, event, start, station, group, isAsked } = facts(row);
         const time = new Date(start).toISOString();
         const address = isWindow ? `/sites/${site}/record/?${new URLSearchParams({ station: station ?? "", at: time, length_s: "60" })}` : `/events/${event}/`;
-        return h("li", {}, groupChip(label), h("a", { href: address, onfocus: () => onLook(row), onmouseenter: () => onLook(row) }, utc(time)),
+        return h("li", {}, groupChip(group), h("a", { href: address, onfocus: () => onLook(row), onmouseenter: () => onLook(row) }, h("time", { datetime: time }, time.replace("T", " ").slice(0, 19))),
             isAsked ? h("span", { class: "badge good" }, "sent") : null,
             h("button", { type: "button", class: "quiet small", "aria-label": `Let go of the point at ${time}`, onclick: () => onDrop(row) }, "×"));
     });

@@ -11,7 +11,8 @@ const CLICK_PX = 4, REACH_PX = 9;
 // An event lies above the windows, and is meant before them.
 const WINDOW_HANDICAP_PX = 2.5;
 const FAINT = 1.9; // contrast below which a colour needs a dark edge, or a light one
-const LARGEST_STAMP_PX = 40;
+const LARGEST_STAMP_PX = 60, EDGE_PX = 20; // device pixels: margin of the drawing, and how far out a point's edge is seen
+const NUMBER_PX = 19; // what a cluster's number needs
 
 export class MapView {
     /**
@@ -214,28 +215,28 @@ export class MapView {
         this.stamps ??= this.makeStamps();
         const { pixels, points, order, sorted: { of }, scale, ratio } = this;
         pixels.clear(channels(this.ink.surface));
-        const step = scale * ratio, { margin } = pixels;
+        const step = scale * ratio;
         const left = pixels.width / 2 - this.middle[0] * step, top = pixels.height / 2 + this.middle[1] * step;
         const hidden = this.sorted.groups.map((_, group) => this.hidden.has(group));
         for (const row of order) {
             const x = Math.round(left + points.x[row] * step), y = Math.round(top - points.y[row] * step);
-            if (hidden[of[row]] || x < -margin || y < -margin || x >= pixels.width + margin || y >= pixels.height + margin) continue;
-            if (x < 0 || y < 0 || x >= pixels.width || y >= pixels.height) continue;
-            const [event, window] = this.stamps[of[row]];
-            pixels.stamp(points.event[row] < 0 ? window : event, x, y);
+            if (hidden[of[row]] || x < -EDGE_PX || y < -EDGE_PX || x >= pixels.width + EDGE_PX || y >= pixels.height + EDGE_PX) continue;
+            pixels.stamp(this.stamps[of[row]][points.event[row] < 0 ? 1 : 0], x, y);
         }
-        this.stampOver(this.asked, "asked", left, top, step);
-        this.stampOver(this.chosen, "chosen", left, top, step);
+        const chosen = (row) => this.stamps[of[row]][points.event[row] < 0 ? 3 : 2];
+        // Again the windows below.
+        for (const isWindow of [true, false]) this.stampOver([...this.chosen].filter((row) => points.event[row] < 0 === isWindow), chosen, left, top, step);
+        this.stampOver(this.asked, () => this.mark, left, top, step);
         pixels.put(this.canvas.getContext("2d"));
         this.paintOver();
         performance.measure("map drawn", { start: begun, end: performance.now() });
     }
 
-    stampOver(rows, name, left, top, step) {
+    stampOver(rows, stampOfRow, left, top, step) {
         for (const row of rows) {
             const x = Math.round(left + this.points.x[row] * step), y = Math.round(top - this.points.y[row] * step);
             const isIn = x >= 0 && y >= 0 && x < this.pixels.width && y < this.pixels.height;
-            if (isIn && this.isShown(row)) this.pixels.stamp(this.marks[name], x, y);
+            if (isIn && this.isShown(row)) this.pixels.stamp(stampOfRow(row), x, y);
         }
     }
 
@@ -245,20 +246,25 @@ export class MapView {
         return Math.min(9, 3.6 * few * Math.max(1, this.zoom) ** 0.3) * this.ratio;
     }
 
-    /** A stamp of each group for events, and one for windows. */
+    /** Windows overlap where there are many: they are drawn the fainter, so that one sees how dense they are. */
+    get opacity() {
+        const many = Math.max(1, this.points.count / 2000) / Math.max(1, this.zoom) ** 1.5;
+        return Math.min(0.75, Math.max(0.28, 0.75 - 0.33 * Math.log10(Math.max(1, many))));
+    }
+
+    /** Stamps of each group: an event, a window, and both when they are chosen. */
     makeStamps() {
         this.ink = colours();
-        const surface = channels(this.ink.surface), muted = channels(this.ink.muted);
-        const grey = muted.map((level, c) => Math.round(0.75 * level + 0.25 * surface[c]));
-        const { radius, ratio } = this;
-        const accent = channels(this.ink.text);
-        this.marks = { chosen: this.pixels.prepare(stampOf({ shape: "ring", radius: radius + 3.5 * ratio, fill: accent, outline: surface, edge: 0 })),
-            asked: this.pixels.prepare(stampOf({ shape: "cross", radius: radius * 0.8, fill: accent, outline: surface, edge: ratio })) };
+        const surface = channels(this.ink.surface), muted = channels(this.ink.muted), text = channels(this.ink.text);
+        const grey = muted.map((level, c) => Math.round(0.8 * level + 0.2 * surface[c]));
+        const { radius, ratio, opacity } = this;
+        this.mark = this.pixels.prepare(stampOf({ shape: "cross", radius: radius * 0.8, fill: text, outline: surface, edge: ratio }));
         return this.sorted.groups.map(({ colour, shape, isWindows }) => {
             const fill = colour === GREY ? grey : channels(colour);
             const outline = contrast(fill, surface) < FAINT ? muted : surface;
             const small = { shape: isWindows || radius < 6 ? "dot" : shape, fill, outline };
-            return [{ shape, fill, outline, radius, edge: 0.9 * ratio }, { ...small, radius: radius * 0.5, edge: 0, opacity: isWindows ? 0.6 : 0.8 }]
+            return [{ shape, fill, outline, radius, edge: 0.9 * ratio }, { ...small, radius: radius * 0.5, edge: 0, opacity: isWindows ? opacity : opacity + 0.2 },
+                { shape, fill, outline: text, radius: 1.1 * radius, edge: 2 * ratio }, { ...small, outline: text, radius: radius * 0.5, edge: 1.5 * ratio }]
                 .map((facts) => this.pixels.prepare(stampOf(facts)));
         });
     }
@@ -277,9 +283,13 @@ export class MapView {
     paintNumbers(pen) {
         Object.assign(pen, { font: `600 15px ${this.ink.font}`, textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: 4,
             strokeStyle: this.ink.surface, fillStyle: this.ink.text });
+        const taken = [];
+        const isTaken = (left, top) => taken.some(([x, y]) => Math.abs(left - x) < NUMBER_PX && Math.abs(top - y) < NUMBER_PX);
         this.sorted.groups.forEach(({ mark }, group) => {
             if (!mark || this.hidden.has(group)) return;
-            const [left, top] = this.toFrame(this.middles[group]);
+            let [left, top] = this.toFrame(this.middles[group]);
+            while (isTaken(left, top)) top += 4;
+            taken.push([left, top]);
             pen.strokeText(mark, left, top);
             pen.fillText(mark, left, top);
         });

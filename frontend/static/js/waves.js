@@ -83,8 +83,8 @@ export function valueAt(station, row, time) {
 }
 
 /** An image of power: { about, start, width, height, values, low_hz, high_hz, first, last } with times in ms. */
-export function fetchImage(url) {
-    return once(url, (buffer) => imageOf(decodeTensors(buffer, "spectrogram")));
+export function fetchImage(url, options) {
+    return once(url, (buffer) => imageOf(decodeTensors(buffer, "spectrogram")), options);
 }
 
 export function imageOf({ about, tensors }) {
