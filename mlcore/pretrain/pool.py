@@ -228,7 +228,7 @@ def _spans(archive: Archive, station: str, section: Section) -> Iterator[tuple[s
 def _windows(archive: Archive, station: str, start: datetime, end: datetime, section: Section) -> Iterator[Piece]:
     edge = timedelta(seconds=EDGE_S)
     components = section.components or _components(archive, station)
-    prepared = _prepared(archive.read(station, start - edge, end + edge, components), section).slice(start, end)
+    prepared = prepare(archive.read(station, start - edge, end + edge, components), section).slice(start, end)
     if prepared.samples < section.window_samples:
         return
     data, mask = (
@@ -247,7 +247,7 @@ def _components(archive: Archive, station: str) -> tuple[str, ...]:
     return tuple(sorted({header.channel[-1:].upper() for header, _ in archive.headers if header.station_id == station}))
 
 
-def _prepared(waveform: Waveform, section: Section) -> Waveform:
+def prepare(waveform: Waveform, section: Section) -> Waveform:
     """At the pool's rate, and where it has a band, filtered as a classifier's input is."""
     if not section.band_hz:
         return resample(waveform, section.sampling_rate_hz)

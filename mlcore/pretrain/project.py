@@ -34,6 +34,8 @@ COMPONENTS = 50  # of PCA before t-SNE, as its authors do
 ITERATIONS, EXAGGERATED = 750, 250
 EXAGGERATION = 12.0
 NEAREST = 5  # landmarks that place another window
+MANY_ROWS = 4  # times the features: then the covariance is the smaller problem
+AT_ONCE = 4096  # rows
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#000000")  # Okabe & Ito 2008
 
 
@@ -55,14 +57,32 @@ def project(
     return _within_one(placed_among(reduced, reduced[landmarks], places))
 
 
-def principal_components(values: Floats, count: int) -> Floats:
-    """values (n, features) on their first components (n, count); the largest entry of each direction is positive."""
-    centred = values - values.mean(axis=0)
-    _, _, directions = np.linalg.svd(centred, full_matrices=False)
-    directions = directions[:count]
+def principal_components(values: NDArray[np.floating[Any]], count: int) -> Floats:
+    """values (n, features) on their first components (n, count); the largest entry of each direction is positive.
+
+    By the eigenvectors of the covariance where there are many more rows than features, which then takes no second
+    copy of the values.
+    """
+    mean = values.mean(axis=0, dtype=np.float64)
+    if len(values) > MANY_ROWS * values.shape[1]:
+        directions = np.linalg.eigh(_covariance(values, mean))[1].T[::-1][:count]
+    else:
+        directions = np.linalg.svd(values - mean, full_matrices=False)[2][:count]
     largest = np.abs(directions).argmax(axis=1)
     signs = np.sign(directions[np.arange(len(directions)), largest])
-    return np.asarray(centred @ (directions * signs[:, None]).T)
+    found = np.empty((len(values), len(directions)))
+    for first in range(0, len(values), AT_ONCE):
+        found[first : first + AT_ONCE] = (values[first : first + AT_ONCE] - mean) @ (directions * signs[:, None]).T
+    return found
+
+
+def _covariance(values: NDArray[np.floating[Any]], mean: Floats) -> Floats:
+    """values (n, features) → (features, features), summed over so many rows at a time, in float64"""
+    total = np.zeros((values.shape[1], values.shape[1]))
+    for first in range(0, len(values), AT_ONCE):
+        part = values[first : first + AT_ONCE] - mean
+        total += part.T @ part
+    return np.asarray(total / len(values))
 
 
 def tsne(
@@ -133,7 +153,7 @@ def kl_gradient(p: Tensor, y: Tensor) -> Tensor:
     return 4 * (weights.sum(dim=1, keepdim=True) * y - weights @ y)
 
 
-def placed_among(values: Floats, known: Floats, places: Floats, at_once: int = 4096) -> Floats:
+def placed_among(values: Floats, known: Floats, places: Floats, at_once: int = AT_ONCE) -> Floats:
     """Each row at the mean of its nearest known rows' places, weighed by 1 / distance. → (n, 2)
 
     A row that is known itself keeps its place.

@@ -38,6 +38,13 @@ def test_principal_components_equal_scikit_learns():
     np.testing.assert_allclose(np.abs(principal_components(x, 3)), np.abs(theirs), rtol=1e-8, atol=1e-8)
 
 
+def test_principal_components_of_many_rows_equal_scikit_learns_as_well(monkeypatch):
+    monkeypatch.setattr(command, "AT_ONCE", 100)
+    x = (clusters(310) * np.arange(1, 9) + 50).astype(np.float32)
+    theirs = PCA(5).fit_transform(x.astype(np.float64))
+    np.testing.assert_allclose(np.abs(principal_components(x, 5)), np.abs(theirs), rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("scale", [1e-3, 1, 1e4])
 def test_joint_probabilities_equal_scikit_learns_at_any_scale(scale):
     x = clusters()
