@@ -95,6 +95,10 @@ class Views(Section):
     crop_share: float = 0.1  # of the spectrogram's width
     shift_share: float = 0.25  # of the crop's width: how far the neighbour may lie from the reference
     sensors: Literal["two", "one"] = "two"  # one: all crops of the same sensor; two: sensor invariance
+    # samples: each crop is cut from the recording and made an image by itself, as a window to be classified is. So a
+    # pool's windows may be several times as long as those, and a crop is as long as one of them.
+    cut: Literal["image", "samples"] = "image"
+    augment: Literal["none", "sound"] = "none"  # sound: each view stretched, shifted or noisy, as in Dias et al. 2023
 
     def __post_init__(self) -> None:
         positive(self, "crop_share")
@@ -255,10 +259,12 @@ class Pretraining(Section):
     def __post_init__(self) -> None:
         rate, samples = self.pool.sampling_rate_hz, self.pool.window_samples
         length, _ = self.spectrogram.samples(rate)
+        of_crops = self.views.cut == "samples"
+        shown = int(samples * self.views.crop_share + 1e-9) if of_crops else samples
         require(
-            2 <= length <= samples,
+            2 <= length <= shown,
             f"spectrogram.window_s is {self.spectrogram.window_s:g} s, {length} samples at {rate:g} Hz, but must be "
-            f"from 2 to the {samples} samples of pool.window_s.",
+            f"from 2 to the {shown} samples of {'a crop' if of_crops else 'pool.window_s'}.",
         )
         _require_band("spectrogram.band_hz", self.spectrogram.band_hz, below=rate / 2)
         require(

@@ -64,10 +64,13 @@ def vnibcreg_rows(recipe: Pretraining) -> list[Row]:
 
 
 def bird_rows(recipe: Pretraining, encoders: Sequence[EncoderName] = BIRD_ENCODERS) -> list[Row]:
-    """The rows of Table 3 of Dias et al. 2023, without ImageNet: encoder, method."""
+    """The rows of Table 3 of Dias et al. 2023, without ImageNet: encoder, method. Views are the paper's: whole windows,
+    stretched, shifted, noisy."""
     found = []
+    views = replace(recipe.views, crop="random", crop_share=1.0, sensors="one", augment="sound")
     for name in encoders:
-        own = replace(recipe, encoder=replace(recipe.encoder, name=name))
+        plain = replace(recipe.method, name="vibcreg", tnc="none")  # of no row: crops at random bear no L_tnc
+        own = replace(recipe, views=views, method=plain, encoder=replace(recipe.encoder, name=name))
         found.append(Row((name, "random"), own, pretrained=False))
         for method in ("barlow_twins", "vicreg"):
             found.append(Row((name, method), replace(own, method=Method.of(method))))  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ from mlcore.pretrain.health import collapse_warning, health
 from mlcore.pretrain.losses.vnibcreg import Encoded, loss_terms
 from mlcore.pretrain.model import Pretrained, encoder_files, first
 from mlcore.pretrain.pool import Pool, together
+from mlcore.pretrain.sound import augmented
 from mlcore.pretrain.sources import add_source, read_source
 from mlcore.pretrain.spectrogram import image_shape, spectrogram
 from mlcore.pretrain.together import processes, synchronised
@@ -153,8 +154,12 @@ class _Epoch:
 
     def _crops(self) -> Iterator[Crops]:
         """This process's crops of each batch, as spectrograms made on the device."""
+        draw = torch.Generator().manual_seed(self._seed + _OTHER_DRAWS)
         for samples, starts in ahead(self._batches()):
-            images = spectrogram(samples.to(self.device), self.recipe.spectrogram, self.pool.sampling_rate_hz)
+            seen = samples.to(self.device)
+            if self.recipe.views.augment == "sound":
+                seen = augmented(seen.flatten(0, 1), draw).view(seen.shape)
+            images = spectrogram(seen, self.recipe.spectrogram, self.pool.sampling_rate_hz)
             found = crops_at(images, starts, self.recipe.views)
             yield Crops(*(laid_out(each, _ANY_CONVOLUTION) for each in found))
 
@@ -162,13 +167,20 @@ class _Epoch:
         """Samples of two sensors (n, 2, samples) and crop starts. All processes draw alike, and take their part."""
         draw = torch.Generator().manual_seed(self._seed)
         order = torch.randperm(len(self.pool), generator=draw)[: self.steps * self.batch_size]
-        width = image_shape(self.pool.windows.shape[-1], self.recipe.spectrogram, self.pool.sampling_rate_hz)[1]
+        width = self._width()
         for rows in order.split(self.batch_size):
             sensors = choose_sensors(torch.from_numpy(self.pool.recorded[rows.numpy()]), self.recipe.views, draw)
             starts = crop_starts(len(rows), width, self.recipe.views, draw)
             own = _own_part(len(rows))
             samples = self.pool.windows[rows[own].numpy()[:, None], sensors[own].numpy()]
             yield torch.from_numpy(samples), Starts(*(each[own] for each in starts))
+
+    def _width(self) -> int:
+        """Of what crops are cut from: columns of an image, or samples."""
+        samples = self.pool.windows.shape[-1]
+        if self.recipe.views.cut == "samples":
+            return samples
+        return image_shape(samples, self.recipe.spectrogram, self.pool.sampling_rate_hz)[1]
 
     @property
     def _seed(self) -> int:
@@ -185,6 +197,7 @@ class _Epoch:
         return Progress("pretraining", done, {}, f"epoch {self.number + 1}, batch {step + 1} of {self.steps}")
 
 
+_OTHER_DRAWS = 50_021  # so that augmentations and crops are drawn apart
 _ANY_CONVOLUTION = nn.Conv2d(1, 1, 1)  # `laid_out` asks whether a network convolves; all encoders do
 
 
@@ -326,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _train(options: argparse.Namespace, device: torch.device) -> None:
     pool, recipe, skipped = read_source(options)
-    pool = together(pool) if options.together else pool
+    pool = together(pool, within_s=recipe.pool.step_s) if options.together else pool
     given = {name: getattr(options, name) for name in ("epochs", "seed") if getattr(options, name) is not None}
     recipe = replace(recipe, training=replace(recipe.training, **given))
     out = Path(options.out)

@@ -37,6 +37,7 @@ def test_the_rows_of_the_bird_paper_are_its_encoders_with_its_two_methods():
         ("simplecnn", "vicreg"),
     ]
     assert rows[2].recipe.method.invariance == 25
+    assert {(row.recipe.views.augment, row.recipe.views.crop_share) for row in rows} == {("sound", 1.0)}
     assert len({row.folder for row in rows}) == 12
 
 

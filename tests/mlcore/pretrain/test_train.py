@@ -10,9 +10,11 @@ import torch
 from mlcore.errors import BadConfiguration, Cancelled, SeisloopError
 from mlcore.pretrain import train
 from mlcore.pretrain.config import Method, Training, Views
-from mlcore.pretrain.model import encoder_from_files
+from mlcore.pretrain.model import Pretrained, encoder_from_files
 from mlcore.pretrain.pool import Pool
+from mlcore.pretrain.spectrogram import image_shape, spectrogram
 from mlcore.pretrain.train import pretrain
+from mlcore.pretrain.views import crops_at
 from tests.mlcore.pretrain.examples import small_pool, small_recipe
 
 TERMS = {"invariance", "variance", "covariance", "discrimination", "correlation"}
@@ -119,6 +121,21 @@ def test_every_method_learns_from_either_crop(method, crop):
     assert np.isfinite(losses(pretrain(small_pool(), recipe))).all()
 
 
+def test_a_crop_cut_from_the_samples_is_the_image_of_that_stretch_alone(monkeypatch):
+    seen = []
+    monkeypatch.setattr(train, "crops_at", lambda *given: seen.append((given, crops_at(*given))) or seen[-1][1])
+    shown = []
+    forward = Pretrained.forward
+    monkeypatch.setattr(Pretrained, "forward", lambda self, crops: shown.append(crops) or forward(self, crops))
+    recipe = small_recipe(views=Views(crop_share=0.2, cut="samples"), training=Training(epochs=1, batch_size=16))
+    pretrain(small_pool(), recipe)
+    (samples, starts, _), _ = seen[0]
+    begin = int(starts.k[3])
+    stretch = samples[3, 1, 0, begin : begin + 200]  # a fifth of 1000 samples, of the second sensor
+    assert shown[0].k.shape[1:] == (1, *image_shape(200, recipe.spectrogram, 50.0))
+    torch.testing.assert_close(shown[0].k[3, 0], spectrogram(stretch, recipe.spectrogram, 50.0))
+
+
 def test_the_encoder_is_two_files_without_pickles_that_give_the_same_representation():
     learned = pretrain(small_pool(), small_recipe())
     network, recipe, description = encoder_from_files(learned.files)
@@ -177,3 +194,10 @@ def test_the_command_wants_one_source(tmp_path):
     (tmp_path / "recipe.toml").write_text(small_recipe().to_toml())
     with pytest.raises(BadConfiguration, match="from nowhere"):
         train.main(["--recipe", str(tmp_path / "recipe.toml"), "--out", str(tmp_path)])
+
+
+def test_views_made_as_sounds_are_learned_from_too():
+    views = Views(crop="random", sensors="one", augment="sound")
+    recipe = small_recipe(views=views, method=Method.of("vicreg", projector=32))
+    plain = replace(recipe, views=replace(views, augment="none"))
+    assert losses(pretrain(small_pool(), recipe)) != losses(pretrain(small_pool(), plain))
