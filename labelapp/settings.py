@@ -344,6 +344,7 @@ SPECTACULAR_SETTINGS = {
         "RunState": "labelapp.learning.models.Run.State",
         "RunKind": "labelapp.learning.models.Run.Kind",
         "RelabelKind": "labelapp.review.models.Relabel.Kind",
+        "ModelKind": "labelapp.catalogue.models.ModelVersion.Kind",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

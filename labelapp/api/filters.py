@@ -20,7 +20,7 @@ from labelapp.api.filter_fields import (
     TimeFilter,
     YesNoFilter,
 )
-from labelapp.catalogue.models import Event, Observation, Site, TrainingExample
+from labelapp.catalogue.models import Event, ModelVersion, Observation, Site, TrainingExample
 from labelapp.catalogue.roles import is_manager
 from labelapp.catalogue.selectors import newest_prediction
 from labelapp.catalogue.vocabulary import agreement
@@ -189,6 +189,7 @@ class ReviewItemFilters(QueueFilters, SiteRows):
 
 
 class ModelFilters(SiteRows):
+    kind = ChoiceFilter("kind", choices=ModelVersion.Kind.choices, label="What it is: a classifier or an encoder.")
     active = YesNoFilter(method="in_use", label="Whether the model is its site's active one.")
     ordering = Ordering(fields=["number", "created_at"])
 

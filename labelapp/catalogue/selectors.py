@@ -31,6 +31,15 @@ def model_files(model: ModelVersion) -> dict[str, bytes]:
     return files
 
 
+def require_classifier(model: ModelVersion) -> None:
+    """Raises Refused for a pretrained encoder: it has no classes, so it can say nothing of an event."""
+    if model.kind == ModelVersion.Kind.ENCODER:
+        raise Refused(
+            f"{model} is a pretrained encoder, which knows no classes. Train a classifier that begins with it: "
+            f"`manage.py train SITE --from {model.pk}`."
+        )
+
+
 def panel_bytes(explanation: Explanation) -> bytes:
     """The stored panel. Raises Refused when it is missing or not what was stored."""
     try:

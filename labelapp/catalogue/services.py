@@ -31,6 +31,7 @@ from labelapp.catalogue.models import (
     TrainingExample,
 )
 from labelapp.catalogue.schemes import DEFAULT_CLASSES, ClassFacts
+from labelapp.catalogue.selectors import require_classifier
 from labelapp.catalogue.text import check_text, iso, printable
 
 
@@ -158,20 +159,22 @@ def store_model(
     out_of_fold: Mapping[int, Mapping[str, float]] | None = None,
     suspicion: Mapping[int, float] | None = None,
     trained_on: str = "",
+    **facts: Any,
 ) -> ModelVersion:
     """Store a network's files, then its row and training examples; the files go again when the row cannot be written.
 
     `description` holds `classes`, `recipe`, `metrics` and `history`; `splits` {event pk: "train" | "validation" |
     "test"} and `labels` {event pk: class or its code} say what it learned from, `out_of_fold` {event pk: {class code:
     probability}} what the folds that never saw an event say of it, `suspicion` {event pk: 0…1} how likely its label is
-    wrong. Raises Invalid for unknown classes, probabilities that are none, or events without a split.
+    wrong; `facts` are more of the row: `kind`, `pool`, `started_from`. Raises Invalid for unknown classes,
+    probabilities that are none, or events without a split.
     """
     folder = f"models/{site.pk}/{uuid.uuid4().hex}"
     try:
         for name, content in files.items():
             default_storage.save(f"{folder}/{name}", ContentFile(content))
         with transaction.atomic():
-            model = _model_row(site, folder, files, description, trained_on)
+            model = _model_row(site, folder, files, description, trained_on=printable(trained_on), **facts)
             _add_examples(model, splits or {}, labels or {}, out_of_fold or {}, suspicion or {})
             return model
     except BaseException:
@@ -185,7 +188,7 @@ def _model_row(
     folder: str,
     files: Mapping[str, bytes],
     description: Mapping[str, Any],
-    trained_on: str,
+    **facts: Any,
 ) -> ModelVersion:
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     _refuse_unknown(site, classes_by_code(site), description["classes"])
@@ -199,7 +202,7 @@ def _model_row(
         recipe=description.get("recipe", {}),
         metrics=description.get("metrics") or {},
         history=description.get("history") or [],
-        trained_on=printable(trained_on),
+        **facts,
     )
 
 
@@ -239,10 +242,11 @@ def _class_of(by_code: Mapping[str, EventClass], event_class: EventClass | str) 
 def promote_model(*, model: ModelVersion, by: Any = None) -> Site:
     """Make a model its site's active one. `by` is the deciding manager; None where the program itself decides.
 
-    Raises NotAllowed for other users, Refused for a model without figures on events it never saw.
+    Raises NotAllowed for other users, Refused for an encoder and for a model without figures on events it never saw.
     """
     if by is not None and not roles.is_manager(by):
         raise NotAllowed(f"{by} is not a manager. Ask a manager to promote {model}.")
+    require_classifier(model)
     if not tested_events(model):
         raise Refused(f"{model} was never tested on events it had not seen. Train it on more events, then promote it.")
     site = Site.objects.select_for_update(no_key=True).get(pk=model.site_id)

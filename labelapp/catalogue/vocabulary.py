@@ -51,7 +51,8 @@ def _translations() -> dict[tuple[str, str | None], list[int]]:
     for site, code in EventClass.objects.values_list("site_id", "code"):
         codes[site].append(code)
     found: dict[tuple[str, str | None], list[int]] = defaultdict(list)
-    for model, site, catalogue in ModelVersion.objects.values_list("pk", "site_id", "recipe__catalogue"):
+    classifiers = ModelVersion.objects.filter(kind=ModelVersion.Kind.CLASSIFIER)
+    for model, site, catalogue in classifiers.values_list("pk", "site_id", "recipe__catalogue"):
         for pair in known_as({"catalogue": catalogue}, codes[site]).items():
             found[pair].append(model)
     return found

@@ -49,7 +49,7 @@ class SiteAdmin(ReadOnly):
 
     list_display = ["name", "synthetic", "active_model", "created_at"]
     readonly_fields = ["name", "synthetic", "recipe", "active_model", "created_at"]
-    actions = ["retrain", "classify"]
+    actions = ["retrain", "classify", "pretrain"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_manager_permission(request)
@@ -61,6 +61,10 @@ class SiteAdmin(ReadOnly):
     @admin.action(description="Classify again", permissions=["manager"])
     def classify(self, request: HttpRequest, queryset: QuerySet[Site]) -> None:
         self.for_each(request, queryset, lambda site: _start(request, site, Run.Kind.CLASSIFY))
+
+    @admin.action(description="Pretrain on the recordings", permissions=["manager"])
+    def pretrain(self, request: HttpRequest, queryset: QuerySet[Site]) -> None:
+        self.for_each(request, queryset, lambda site: _start(request, site, Run.Kind.PRETRAIN))
 
 
 @admin.register(ModelVersion)

@@ -43,7 +43,21 @@ def detect(self: Task, run_id: int) -> None:
         pipeline.detect(job)
 
 
-TASKS: dict[str, Task] = {Run.Kind.TRAIN: train, Run.Kind.CLASSIFY: classify, Run.Kind.DETECT: detect}
+@shared_task(bind=True)
+def pretrain(self: Task, run_id: int) -> None:
+    """Pretrain an encoder on a site's recordings."""
+    with delivered(self, run_id) as job:
+        from labelapp.learning import pipeline
+
+        pipeline.pretrain(job)
+
+
+TASKS: dict[str, Task] = {
+    Run.Kind.TRAIN: train,
+    Run.Kind.CLASSIFY: classify,
+    Run.Kind.DETECT: detect,
+    Run.Kind.PRETRAIN: pretrain,
+}
 
 
 @contextmanager

@@ -8,12 +8,13 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 
 from labelapp.catalogue.errors import Invalid
-from labelapp.catalogue.models import Event, EventClass, Site
+from labelapp.catalogue.models import Event, EventClass, ModelVersion, Site
 from labelapp.pages.figures import Scores, changes, kappa, overall_changes, scores_of
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 from labelapp.review import comparing
 from labelapp.review.comparing import IMPORTED, JUDGING, MODEL, NOW, UNSEEN, Opinion, Pair
 
+CLASSIFIER = ModelVersion.Kind.CLASSIFIER
 AT = "at"
 NO_LABEL = "none"  # in addresses
 BOTH = ("before", "after")
@@ -24,7 +25,7 @@ class ComparisonForm(forms.Form):
 
     def __init__(self, data: Any, *, site: Site) -> None:
         super().__init__(data)
-        models = site.models.defer("history", "metrics").order_by("-number").values_list("number", flat=True)
+        models = site.models.filter(kind=CLASSIFIER).order_by("-number").values_list("number", flat=True)
         known = [(IMPORTED, "catalogue as imported"), (NOW, "catalogue now"), (AT, "catalogue at the time")]
         known += [(f"{MODEL}{n}", f"model {n}") for n in models]
         for name, label, first in (
@@ -101,7 +102,7 @@ def _opinions(site: Site, form: ComparisonForm) -> list[Opinion]:
 
 def _moments(site: Site) -> list[tuple[str, str]]:
     """Times worth choosing: when each model was made, and when the last days of decisions began."""
-    models = site.models.order_by("-number").values_list("created_at", "number")[:10]
+    models = site.models.filter(kind=CLASSIFIER).order_by("-number").values_list("created_at", "number")[:10]
     days = site.relabels.order_by("-decided_at__date").values_list("decided_at__date", flat=True).distinct()[:10]
     found = [(f"{at:%Y-%m-%dT%H:%M:%S}", f"model {number} was made") for at, number in models]
     return found + [(f"{day:%Y-%m-%d}T00:00:00", "before this day’s decisions") for day in days]

@@ -79,11 +79,11 @@ def confusion(found: list[Pair]) -> Counter[tuple[str | None, str | None]]:
 
 
 def _model(site: Site, number: str) -> ModelVersion:
-    known = site.models.defer("history", "metrics")
+    known = site.models.filter(kind=ModelVersion.Kind.CLASSIFIER).defer("history", "metrics")
     model = known.filter(number=int(number)).first() if number.isdecimal() and len(number) < 9 else None
     if model is None:
         numbers = ", ".join(f"{MODEL}{n}" for n in known.order_by("number").values_list("number", flat=True)) or "none"
-        raise Invalid(f"{site} has no {MODEL}{number[:20]}. Its models: {numbers}.")
+        raise Invalid(f"{site} has no classifier {MODEL}{number[:20]}. Its classifiers: {numbers}.")
     return model
 
 

@@ -41,6 +41,14 @@ def effective_rank(features: Tensor) -> Tensor:
     return torch.special.entr(p).sum().exp()
 
 
+NAMES = tuple(f"{of}_{name}" for of in ("y", "z") for name in ("std", "std_smallest", "spread", "covariance", "rank"))
+
+
+def health_of(epoch: Mapping[str, float]) -> dict[str, float]:
+    """Of an epoch's figures, those that `health` found."""
+    return {name: epoch[name] for name in NAMES if name in epoch}
+
+
 @torch.no_grad()
 def health(y: Tensor, z: Tensor) -> dict[str, float]:
     """Figures of representations y (batch, features) and embeddings z (batch, dim), whole batches of them.

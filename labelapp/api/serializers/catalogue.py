@@ -93,10 +93,13 @@ class JudgingModelSerializer(ModelBriefSerializer):
 
 
 class ModelSerializer(serializers.ModelSerializer):
+    """A classifier, or an encoder: pretrained without labels, it has no classes and `pool` says what it has seen."""
+
     url = Address("api:model-detail")
     active = serializers.SerializerMethodField()
     classes = serializers.ListField(child=serializers.CharField())
     promoted_by = UserName()
+    pool = serializers.DictField()
 
     class Meta:
         model = ModelVersion
@@ -105,12 +108,15 @@ class ModelSerializer(serializers.ModelSerializer):
             "url",
             "site",
             "number",
+            "kind",
             "active",
             "sha256",
             "classes",
             "recipe",
             "metrics",
             "trained_on",
+            "started_from",
+            "pool",
             "created_at",
             "promoted_at",
             "promoted_by",

@@ -46,7 +46,11 @@ class RunSerializer(RunRowSerializer):
 
 
 class StartRunSerializer(Strict):
-    """What to do, where, and how; `train` takes epochs and seed, `classify` a model, `detect` starttime and endtime."""
+    """What to do, where, and how.
+
+    `train` takes epochs, seed and start (the id of an encoder); `classify` a model, `detect` starttime and endtime;
+    `pretrain` method, encoder, epochs, windows, seed and recipe (tables of settings).
+    """
 
     site = SiteField()
     kind = serializers.CharField(max_length=20)

@@ -75,7 +75,7 @@ def _build_recorded(command: LearningCommand) -> bool:
     )
     for why in demo.register_recordings(site):
         command.stderr.write(why)
-    if not ModelVersion.objects.filter(site=site).exists():
+    if not ModelVersion.objects.filter(site=site, kind=ModelVersion.Kind.CLASSIFIER).exists():
         with _telling(command, RECORDED) as tell:
             demo.train_on_generator(site, tell)
         site.refresh_from_db()

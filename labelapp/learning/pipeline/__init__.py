@@ -49,8 +49,17 @@ def detect(job: Job) -> None:
         detection.detect(job)
 
 
+def pretrain(job: Job) -> None:
+    """An encoder from the site's recordings, without labels."""
+    from labelapp.learning.pipeline import pretraining
+
+    with in_our_words():
+        pretraining.pretrain(job)
+
+
 WORK: dict[str, Callable[[Job], None]] = {
     Run.Kind.TRAIN: train,
     Run.Kind.CLASSIFY: classify,
     Run.Kind.DETECT: detect,
+    Run.Kind.PRETRAIN: pretrain,
 }

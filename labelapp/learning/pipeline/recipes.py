@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelapp.catalogue.models import ModelVersion, Observation, Site
-from labelapp.catalogue.selectors import model_files
+from labelapp.catalogue.selectors import model_files, require_classifier
 from mlcore.config import Recipe
 from mlcore.errors import BadConfiguration
+from mlcore.pretrain.config import Pretraining
+from mlcore.pretrain.derived import derived
+from mlcore.sections import require
 
 if TYPE_CHECKING:
     from mlcore.classify.predict import Classifier
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 # Of an event at a station, as the columns of a catalogue name it: what a recipe's filters may ask for.
 COLUMNS = ("event_id", "event_class", "source", "description", "network", "station", "location", "station_id")
+MOST_WINDOWS = 20_000  # of a pool, where a run does not say
+LARGEST_POOL = 2_000_000_000  # bytes: it is held in memory twice while it is put together
 
 
 def check_recipe(path: Path | str, codes: Collection[str]) -> dict[str, Any]:
@@ -73,13 +78,47 @@ def site_recipe(site: Site, parameters: Mapping[str, Any] | None = None) -> Reci
     return replace(recipe, training=replace(recipe.training, **given))
 
 
+def pretraining_recipe(site: Site, parameters: Mapping[str, Any]) -> Pretraining:
+    """The recipe of a site's next pretraining: what its own asks for, then a run's `recipe`, then what it says by name.
+
+    Raises BadConfiguration for settings that do not exist or cannot work.
+    """
+    given: dict[str, dict[str, Any]] = {name: dict(part) for name, part in parameters.get("recipe", {}).items()}
+    for name, section, setting in (
+        ("method", "method", "name"),
+        ("encoder", "encoder", "name"),
+        ("epochs", "training", "epochs"),
+        ("seed", "training", "seed"),
+    ):
+        if name in parameters:
+            given[section] = {**given.get(section, {}), setting: parameters[name]}
+    return derived(Recipe.from_dict(site.recipe), given)
+
+
+def pool_size(recipe: Pretraining, windows: int | None) -> int:
+    """How many windows a pool may have: as many as asked for, else 20,000 or what memory holds.
+
+    Raises BadConfiguration where more are asked for than memory holds.
+    """
+    each = 4 * recipe.pool.window_samples * max(len(recipe.pool.components), 1)
+    held = LARGEST_POOL // each
+    least = windows or 2
+    require(
+        least <= held,
+        f"{least} windows of {recipe.pool.window_s:g} s are {least * each / 1e9:.1f} GB, but a pool may be "
+        f"{LARGEST_POOL / 1e9:g} GB. Ask for at most {held} windows, or for shorter ones.",
+    )
+    return windows or min(MOST_WINDOWS, held)
+
+
 def site_codes(site: Site) -> list[str]:
     """The codes of a site's classes, in the order of their keys."""
     return list(site.classes.order_by("key").values_list("code", flat=True))
 
 
 def load_classifier(model: ModelVersion) -> "Classifier":
-    """The network of a stored model. Raises Refused or BadConfiguration where its files are not whole."""
+    """The network of a stored classifier. Raises Refused or BadConfiguration where it is none, or not whole."""
+    require_classifier(model)
     from mlcore.classify.predict import Classifier  # here, so that setting a recipe never loads torch
 
     return Classifier.from_files(model_files(model))

@@ -13,6 +13,7 @@ from labelapp.catalogue.services import promote_model, store_model
 from labelapp.learning.models import Run
 from labelapp.learning.pipeline.comparison import compare, compare_out_of_fold
 from labelapp.learning.pipeline.recipes import site_codes, site_recipe, taught
+from labelapp.learning.pipeline.starts import Start, start_of
 from labelapp.learning.pipeline.windows import Reasons, events_in_chunks, read_example
 from labelapp.learning.services import start_run
 from labelapp.learning.tracking import Job
@@ -40,9 +41,10 @@ def train(job: Job) -> None:
     run = job.run
     if run.model is None:  # else a worker died between storing and promoting
         recipe = site_recipe(run.site, run.parameters)
+        start = start_of(job, recipe)
         windows, events = _read(job, recipe)
-        trained = _learn(job, windows, recipe)
-        run.model = _store(job, trained, windows, events)
+        trained = _learn(job, windows, recipe, start)
+        run.model = _store(job, trained, windows, events, start)
     verdict = promote_on_evidence(run.model)
     job.progress("done", 1.0, {"model": run.model.number, "verdict": verdict}, verdict)
     shutil.rmtree(run.checkpoint_folder, ignore_errors=True)
@@ -90,7 +92,7 @@ def _read(job: Job, recipe: Recipe) -> tuple[EventWindows, Events]:
     return stacked, events
 
 
-def _learn(job: Job, windows: EventWindows, recipe: Recipe) -> TrainedClassifier:
+def _learn(job: Job, windows: EventWindows, recipe: Recipe, start: Start) -> TrainedClassifier:
     def tell(progress: Progress) -> None:
         done = 0.0 if progress.stage == "preparing" else progress.fraction
         figures = {name.replace("_", " "): round(value, 4) for name, value in progress.metrics.items()}
@@ -102,6 +104,7 @@ def _learn(job: Job, windows: EventWindows, recipe: Recipe) -> TrainedClassifier
         taught(recipe, site_codes(site)),
         recipe,
         splits=sides(site, windows, recipe),
+        start=start.weights,
         trained_on=trained_on(site, windows),
         progress=tell,
         should_stop=job.should_stop,
@@ -153,7 +156,7 @@ def trained_on(site: Site, windows: EventWindows) -> str:
     return f"{made_up}{len(events)} labelled events of {site}{around}, {len(windows)} windows"
 
 
-def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: Events) -> ModelVersion:
+def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: Events, start: Start) -> ModelVersion:
     """The trained model as a row, with its comparison to the active one among its metrics."""
     job.progress("comparing with the active model", LEARNED)
     site = job.run.site
@@ -167,8 +170,11 @@ def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: 
     else:
         comparison = compare_out_of_fold(classifier.classes, classifier.recipe, said, site.active_model)
     told = {name: trained.description[name] for name in TOLD if name in trained.description}
-    metrics = {**trained.description["metrics"], **told, "comparison": comparison}
-    description = {**trained.description, "metrics": metrics}
+    held_out = [unit for unit, side in trained.splits.items() if unit in events and side == "test"]
+    notes = [*told.get("notes", []), *start.notes(site, held_out)]
+    began_with = start.words(trained.description["began_with"])
+    metrics = {**trained.description["metrics"], **told, "notes": notes, "comparison": comparison}
+    description = {**trained.description, "metrics": metrics, **({"start": began_with} if began_with else {})}
     model = store_model(
         site=site,
         files=model_files(trained.model, description),
@@ -178,7 +184,10 @@ def _store(job: Job, trained: TrainedClassifier, windows: EventWindows, events: 
         out_of_fold=said,
         suspicion={events[unit][0]: value for unit, value in trained.suspicion.items() if unit in events},
         trained_on=trained.description["trained_on"],
+        started_from=start.encoder,
     )
+    if began_with:
+        job.log(began_with)
     job.run.model = model
     job.progress("stored", COMPARED, _figures(metrics), f"stored as {model}")
     return model

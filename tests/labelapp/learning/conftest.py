@@ -123,3 +123,20 @@ def small_home(filled_home, tmp_path):
 
     shutil.copytree(filled_home.folder, tmp_path / "home")
     return SmallHome(tmp_path / "home")
+
+
+@pytest.fixture
+def make_other_site():
+    """make_other_site(recipe) is a second site with one labelled event."""
+    from labelapp.catalogue.models import Event
+    from labelapp.catalogue.services import create_site
+
+    def make(recipe):
+        other = create_site(name="Another slope", recipe=recipe)
+        label = other.classes.get(code="quake")
+        Event.objects.create(
+            site=other, event_id="e", starttime=START, endtime=START, label=label, origin=Event.Origin.CATALOGUE
+        )
+        return other
+
+    return make

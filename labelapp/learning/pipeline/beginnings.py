@@ -1,0 +1,48 @@
+"""Whether a pretraining can be done, and a training begin with an encoder: said when they are asked for. No torch."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from labelapp.catalogue.errors import Invalid
+from labelapp.catalogue.models import ModelVersion, Site, Trace
+from labelapp.learning.pipeline.recipes import pool_size, pretraining_recipe, site_recipe
+from mlcore.errors import SeisloopError
+from mlcore.starting import require_fits
+
+
+def require_pretraining(site: Site, given: Mapping[str, Any]) -> None:
+    """Raises Invalid where nothing was recorded, or where the recipe or the size of the pool cannot work."""
+    if not Trace.objects.filter(recording__site=site).exists():
+        raise Invalid(f"{site} has no recordings to learn from. Ingest some with `manage.py ingest`.")
+    with _as_refusal():
+        pool_size(pretraining_recipe(site, given), given.get("windows"))
+
+
+def require_start(site: Site, given: Mapping[str, Any]) -> None:
+    """Raises Invalid where the site's next classifier cannot begin with the encoder that `start` names."""
+    encoder = ModelVersion.objects.defer("history").get(pk=given["start"])
+    with _as_refusal(f"start is {encoder.pk}, {encoder}. "):
+        require_fits(encoder.recipe, site_recipe(site, given))
+
+
+def fitting_encoders(site: Site) -> list[ModelVersion]:
+    """The encoders that the site's next classifier can begin with: its own first, the newest first."""
+    known = ModelVersion.objects.filter(kind=ModelVersion.Kind.ENCODER).select_related("site").defer("history")
+    return [encoder for encoder in sorted(known, key=lambda e: (e.site_id != site.pk, -e.pk)) if _fits(encoder, site)]
+
+
+def _fits(encoder: ModelVersion, site: Site) -> bool:
+    try:
+        require_fits(encoder.recipe, site_recipe(site))
+    except SeisloopError:
+        return False
+    return True
+
+
+@contextmanager
+def _as_refusal(before: str = "") -> Iterator[None]:
+    try:
+        yield
+    except SeisloopError as error:
+        raise Invalid(f"{before}{error}") from error

@@ -1,0 +1,120 @@
+"""The pool that a pretraining learns from: windows of all that a site recorded, kept beside the run's checkpoint.
+
+So a run that was killed sees the same windows again, whatever was ingested or changed meanwhile.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelapp.catalogue.errors import Invalid
+from labelapp.catalogue.models import Observation, Recording, Site
+from labelapp.learning.pipeline.recipes import pool_size, pretraining_recipe
+from labelapp.learning.pipeline.records import require_unchanged
+from labelapp.learning.tracking import Job
+from mlcore.archive import Archive
+from mlcore.checkpoint import write_atomically
+from mlcore.errors import UnreadableRecording, UnusableWaveform
+from mlcore.pretrain.config import Pretraining
+from mlcore.pretrain.pool import FACTS, Pool, pool_of_archive
+from mlcore.traces import TraceHeader
+from mlcore.training import Progress
+
+RECIPE = "pretraining.json"
+SAID = 20  # reasons that are logged one by one
+
+
+def kept_pool(job: Job, share: float) -> tuple[Pool, Pretraining]:
+    """The run's pool and recipe: those that it began with, else made now, up to `share` of its progress."""
+    folder = job.run.checkpoint_folder / "pool"
+    if (folder / FACTS).is_file() and (folder / RECIPE).is_file():
+        recipe = Pretraining.from_dict(json.loads((folder / RECIPE).read_text(encoding="utf-8")))
+        job.log("goes on with the windows that it began with")
+        return Pool.load(folder), recipe
+    recipe = pretraining_recipe(job.run.site, job.run.parameters)
+    write_atomically(folder / RECIPE, json.dumps(recipe.to_dict()).encode())
+    _read(job, recipe, share).save(folder)
+    return Pool.load(folder), recipe
+
+
+def _read(job: Job, recipe: Pretraining, share: float) -> Pool:
+    """Windows of everything that the site's recordings hold. Raises Invalid where none can be used."""
+
+    def tell(progress: Progress) -> None:
+        figures = {"windows": round(progress.metrics.get("windows", 0)), "seen": round(progress.metrics.get("of", 0))}
+        job.progress("reading recordings", share * progress.fraction, figures)
+
+    archive = archive_of(job)
+    most = pool_size(recipe, job.run.parameters.get("windows"))
+    try:
+        pool, skipped = pool_of_archive(
+            archive, recipe.pool, most=most, seed=recipe.training.seed, progress=tell, should_stop=job.should_stop
+        )
+    except UnusableWaveform as error:
+        raise Invalid(
+            f"Nothing in the recordings of {job.run.site} can be used: no recording that can be read holds a window of "
+            f"{recipe.pool.window_s:g} s. Ingest longer ones, or choose a shorter window."
+        ) from error
+    for reason, count in Counter(item.reason for item in skipped).most_common(SAID):
+        job.log(f"left out {count} part{'s' * (count != 1)} of the recordings: {reason}")
+    return pool
+
+
+def archive_of(job: Job) -> Archive:
+    """The recordings of a site by what was ingested of them; those that are gone or changed are left out, and said."""
+    headers: list[tuple[TraceHeader, Path]] = []
+    recordings = Recording.objects.filter(site=job.run.site).prefetch_related("traces__station").order_by("path")
+    for recording in recordings:
+        job.check()
+        try:
+            require_unchanged(recording)
+        except UnreadableRecording as error:
+            job.log(str(error))
+            continue
+        headers += [(_header(recording, trace), Path(recording.path)) for trace in recording.traces.all()]
+    return Archive(tuple(headers), {})
+
+
+def _header(recording: Recording, trace: Any) -> TraceHeader:
+    station = trace.station
+    samples = round((trace.endtime - trace.starttime).total_seconds() * trace.sampling_rate_hz) + 1
+    return TraceHeader(
+        network=station.network,
+        station=station.code,
+        location=station.location,
+        channel=trace.channel,
+        starttime=trace.starttime,
+        endtime=trace.endtime,
+        sampling_rate_hz=trace.sampling_rate_hz,
+        samples=samples,
+        gaps=trace.gaps,
+        format=recording.format,
+    )
+
+
+def events_within(site: Site, pool: Pool, window_s: float) -> list[str]:
+    """Ids of the site's events that lie, wholly or in part, in a window of the pool at a station that observed them."""
+    starts = _starts_by_station(pool)
+    rows = Observation.objects.filter(event__site=site, event__merged_into__isnull=True).select_related("station")
+    found = set()
+    for observation in rows.only("event__event_id", "starttime", "endtime", "station").select_related(
+        "event", "station"
+    ):
+        own = starts.get(observation.station.seed_id)
+        begin, end = observation.starttime.timestamp() - window_s, observation.endtime.timestamp()
+        if own is not None and np.searchsorted(own, end, "left") > np.searchsorted(own, begin, "right"):
+            found.add(observation.event.event_id)
+    return sorted(found)
+
+
+def _starts_by_station(pool: Pool) -> dict[str, NDArray[np.float64]]:
+    """When the windows of each station begin, in s since 1970, rising."""
+    times: dict[str, list[float]] = {}
+    for fact in pool.facts:
+        if fact.starttime is not None:
+            times.setdefault(fact.station, []).append(fact.starttime.timestamp())
+    return {station: np.sort(np.array(own)) for station, own in times.items()}

@@ -1,0 +1,234 @@
+"""A pretraining in the application: from recordings without labels to an encoder, and on to a classifier."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from labelapp.catalogue.errors import Invalid, Refused
+from labelapp.catalogue.models import ModelVersion
+from labelapp.catalogue.selectors import model_files
+from labelapp.catalogue.services import promote_model
+from labelapp.learning.models import Run
+from labelapp.learning.parameters import ENCODERS, METHODS, checked
+from labelapp.learning.pipeline import pools, pretraining
+from labelapp.learning.services import resume_run, start_run
+from labelapp.learning.tracking import tracked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# Few windows, small batches: seconds.
+QUICK = {"windows": 48, "epochs": 3, "recipe": {"training": {"batch_size": 16, "precision": "float32"}}}
+TERMS = {"invariance", "variance", "covariance", "discrimination", "correlation"}
+
+
+@pytest.fixture
+def encoder(recorded_site, work_on):
+    run = work_on(recorded_site, "pretrain", **QUICK)
+    assert run.state == "done", run.log
+    return run.model
+
+
+def test_a_pretraining_stores_an_encoder_with_its_pool_its_terms_and_its_health(recorded_site, work_on):
+    run = work_on(recorded_site, "pretrain", **QUICK)
+    assert run.state == "done", run.log
+    model = run.model
+    assert (model.kind, model.classes, recorded_site.active_model) == ("encoder", [], None)
+    assert model.pool["stations"] == {"XX.AAA.00": 48}
+    assert (model.pool["windows"], model.pool["window_s"], model.pool["components"]) == (48, 6.0, ["Z"])
+    assert 0 < model.pool["events"] <= 40
+    assert "no labels" in model.trained_on
+    assert [line["epoch"] for line in model.history] == [1, 2, 3]
+    assert all(set(line) >= {*TERMS, "z_std", "z_covariance", "z_rank", "y_std"} for line in model.history)
+    assert model.metrics["health"]["z_std"] == model.history[-1]["z_std"]
+    assert model.recipe["encoder"]["kernels"] == recorded_site.recipe["network"]["width"]
+    assert set(run.figures) >= {*TERMS, "loss", "z std", "z covariance", "z rank", "collapse"}
+    assert run.figures["epoch"] == "3 of 3"
+    assert len(re.findall(r"epoch \d of 3: loss ", run.log)) == 3
+    assert f"train --from {model.pk}" in run.log
+    assert not run.checkpoint_folder.exists()
+
+
+def test_which_known_events_a_pool_has_seen_is_kept_with_the_encoder(recorded_site, encoder):
+    seen = json.loads(model_files(encoder)["model.json"])["pool"]["events"]
+    assert len(seen) == encoder.pool["events"]
+    assert set(seen) <= set(recorded_site.events.values_list("event_id", flat=True))
+
+
+def test_events_within_a_pool_are_those_that_overlap_a_window_at_their_station(recorded_site):
+    events = list(recorded_site.events.order_by("starttime"))[:3]
+    first, second, third = (event.starttime.timestamp() for event in events)
+    facts = [("XX.AAA.00", first - 5.9), ("XX.AAA.00", second - 6.1), ("XX.BBB.00", third)]
+    assert pools.events_within(recorded_site, _pool(facts), 6.0) == [events[0].event_id]
+
+
+def _pool(facts):
+    from datetime import UTC, datetime
+
+    from mlcore.pretrain.pool import Facts, Pool
+
+    told = tuple(Facts(station, datetime.fromtimestamp(time, UTC)) for station, time in facts)
+    return Pool(np.zeros((len(facts), 1, 300), np.float32), np.ones((len(facts), 1), bool), 50.0, told)
+
+
+def test_a_pretraining_that_was_stopped_goes_on_to_the_same_history(recorded_site, encoder, monkeypatch):
+    """The windows are those that it began with, though a recording has gone meanwhile and the recipe has changed."""
+    worker = "first"
+    run = start_run(site=recorded_site, kind="pretrain", parameters=QUICK, worker=worker)
+    told = pretraining.Job.progress
+
+    def stop_after_two_epochs(job, stage, fraction, figures=None, message=""):
+        told(job, stage, fraction, figures, message)
+        if message.startswith("epoch 2"):
+            job._stop = True
+
+    monkeypatch.setattr(pretraining.Job, "progress", stop_after_two_epochs)
+    _work(run, worker)
+    assert (run.state, run.model) == ("cancelled", None)
+    monkeypatch.setattr(pretraining.Job, "progress", told)
+    monkeypatch.setattr(pools, "pool_of_archive", _never)
+    recorded_site.recipe = {**recorded_site.recipe, "network": {"width": 8}}
+    recorded_site.save()
+    run = resume_run(run=run, worker="second")
+    _work(run, "second")
+    assert run.state == "done", run.log
+    assert "resumed after epoch 2" in run.log
+    assert run.model.history == encoder.history
+    assert run.model.recipe == encoder.recipe
+
+
+def _never(*args, **kwargs):
+    raise AssertionError("The recordings are not read again.")
+
+
+def _work(run, worker):
+    from labelapp.learning import pipeline
+
+    with tracked(run.pk, worker=worker) as job:
+        pipeline.pretrain(job)
+    run.refresh_from_db()
+
+
+def test_a_collapse_is_told_in_the_figures_the_log_and_the_models_notes(recorded_site, work_on):
+    alone = {"name": "vicreg", "variance": 0.0, "covariance": 0.0, "projector": 16}
+    training = {"batch_size": 16, "precision": "float32", "learning_rate": 0.01}
+    run = work_on(
+        recorded_site, "pretrain", windows=48, epochs=20, recipe={"method": alone, "training": training}
+    )  # fmt: skip
+    assert run.state == "done", run.log
+    assert "has collapsed" in run.figures["collapse"]
+    assert re.search(r"^\S+Z  The \w+ has collapsed", run.log, re.MULTILINE)
+    assert "has collapsed" in run.model.metrics["notes"][0]
+
+
+def test_a_recording_that_is_gone_is_left_out_and_said(recorded_site, work_on):
+    recording = recorded_site.recordings.get()
+    type(recording).objects.filter(pk=recording.pk).update(path="/nowhere/day.mseed")
+    run = work_on(recorded_site, "pretrain", **QUICK)
+    assert run.state == "failed"
+    assert "/nowhere/day.mseed was ingested" in run.log
+    assert "no recording that can be read holds a window of 6 s" in run.error
+
+
+def test_a_classifier_begins_with_the_encoder_and_says_so(recorded_site, encoder, work_on):
+    run = work_on(recorded_site, "train", start=encoder.pk, epochs=2)
+    assert run.state == "done", run.log
+    model = run.model
+    assert (model.started_from, model.kind) == (encoder, "classifier")
+    assert f"every member begins with {encoder}: its convolutions and its hidden layer; the rest is new" in run.log
+    description = json.loads(model_files(model)["model.json"])
+    assert description["began_with"] == ["convolutions", "head"]
+    assert description["start"].startswith(f"every member begins with {encoder}")
+    held_out = model.examples.filter(split="test").values_list("event__event_id", flat=True)
+    both = set(json.loads(model_files(encoder)["model.json"])["pool"]["events"]) & set(held_out)
+    said = [note for note in model.metrics["notes"] if "pretrained on" in note]
+    assert bool(both) == bool(said)
+    assert not both or said[0].startswith(f"{len(both)} of the {len(held_out)} events held out")
+    assert work_on(recorded_site, "train", epochs=2).model.started_from is None
+
+
+def test_an_encoder_of_one_site_serves_a_new_one(recorded_site, encoder, make_other_site):
+    other = make_other_site(recorded_site.recipe)
+    assert checked(other, "train", {"start": encoder.pk}) == {"start": encoder.pk}
+
+
+def test_an_encoder_that_does_not_fit_is_refused_with_what_to_do(recorded_site, encoder):
+    recorded_site.recipe = {**recorded_site.recipe, "network": {"width": 8, "blocks": 2}}
+    recorded_site.save()
+    with pytest.raises(Invalid, match=r"encoder.kernels is 4, but 8 is needed. Pretrain one by this recipe"):
+        start_run(site=recorded_site, kind="train", parameters={"start": encoder.pk})
+
+
+@pytest.mark.parametrize("start", [None, True, "1", -1, 2**70, 10**6, [1]])
+def test_what_is_no_encoder_is_refused_as_a_start(recorded_site, start, make_model):
+    start = make_model().pk if start is None else start
+    with pytest.raises(Invalid, match="but must be the id of a"):
+        start_run(site=recorded_site, kind="train", parameters={"start": start})
+
+
+@pytest.mark.parametrize("kind", ["classify", "detect"])
+def test_an_encoder_is_refused_where_a_classifier_is_needed(recorded_site, encoder, kind):
+    with pytest.raises(Invalid, match="is a pretrained encoder, which knows no classes"):
+        start_run(site=recorded_site, kind=kind, parameters={"model": encoder.pk})
+    with pytest.raises(Invalid, match="has no active model"):
+        start_run(site=recorded_site, kind=kind, parameters={})
+
+
+def test_an_encoder_is_never_promoted_nor_loaded_as_a_classifier(recorded_site, encoder, manager):
+    from labelapp.learning.pipeline.recipes import load_classifier
+
+    for act in (lambda: promote_model(model=encoder, by=manager), lambda: load_classifier(encoder)):
+        with pytest.raises(Refused, match=f"which knows no classes.*--from {encoder.pk}"):
+            act()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"method": "simclr"}, "method is 'simclr', but must be one of vnibcreg"),
+        ({"method": ["vicreg"]}, "must be one of"),
+        ({"encoder": "vgg"}, "encoder is 'vgg', but must be one of"),
+        ({"epochs": 0}, "epochs is 0, but must be a whole number"),
+        ({"windows": 1}, "windows is 1"),
+        ({"windows": 1.5}, "windows is 1.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"recipe": "x" * 1000}, r"recipe is 'x{80}', but must be a table"),
+        ({"recipe": {"views": 3}}, "must be a table of sections"),
+        ({"recipe": {"colour": {}}}, "no setting 'colour'"),
+        ({"recipe": {"views": {"crop_share": 7}}}, "crop_share"),
+        ({"recipe": {"pool": {"window_s": 1e9}}}, r"2 windows of 1e\+09 s are \d+.\d GB"),
+        ({"windows": 200_000, "recipe": {"pool": {"window_s": 600.0}}}, r"\d+.\d GB, but a pool may be 2 GB. Ask for"),
+        ({"colour": 1}, "no parameter 'colour'"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_words(recorded_site, parameters, said):
+    with pytest.raises(Invalid, match=said):
+        start_run(site=recorded_site, kind="pretrain", parameters=parameters)
+    assert not Run.objects.exists()
+
+
+def test_a_site_without_recordings_has_nothing_to_learn_from(small_site):
+    with pytest.raises(Invalid, match="no recordings to learn from"):
+        start_run(site=small_site, kind="pretrain", parameters={})
+
+
+def test_methods_and_encoders_are_those_that_mlcore_has():
+    from typing import get_args
+
+    from mlcore.pretrain.config import EncoderName, MethodName
+
+    assert set(METHODS) == set(get_args(MethodName))
+    assert set(ENCODERS) == set(get_args(EncoderName))
+
+
+def test_the_commands_ask_for_both_and_say_what_came_of_it(recorded_site, tmp_path, capsys):
+    (tmp_path / "quick.toml").write_text("[training]\nbatch_size = 16\n")
+    options = ["--windows", "48", "--epochs", "1", "--recipe", str(tmp_path / "quick.toml")]
+    call_command("pretrain", recorded_site.name, *options, "--wait")
+    model = ModelVersion.objects.get()
+    assert f"Begin with it: train --from {model.pk}" in capsys.readouterr().out
+    call_command("train", recorded_site.name, "--from", str(model.pk), "--epochs", "1")
+    assert Run.objects.get(kind="train").parameters == {"epochs": 1, "start": model.pk}
+    with pytest.raises(CommandError, match="cannot be read as TOML"):
+        call_command("pretrain", recorded_site.name, "--recipe", str(tmp_path / "none.toml"))
