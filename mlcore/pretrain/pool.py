@@ -146,15 +146,18 @@ def joined(pools: Sequence[Pool]) -> Pool:
     return stack(list(rows), rates[0])
 
 
-def together(pool: Pool, most: int = 24) -> Pool:
+def together(pool: Pool, most: int = 24, *, within_s: float = 0.0) -> Pool:
     """Each event as one window whose sensors are all channels of all its stations; beyond `most`, the first of them.
 
-    So that a network learns what stations of the same event have in common, as Lee et al. 2022 do with the sensors of
-    Åknes (section 3, sensor invariance). No label is looked at, and none is kept.
+    So are windows without an event that begin in the same `within_s` seconds: with the step that they were cut with,
+    one window of each station that recorded then. A network learns what stations have in common, as Lee et al. 2022
+    do with the sensors of Åknes (section 3, sensor invariance). No label is looked at, and none is kept.
     """
     rows: dict[str, list[int]] = {}
-    for row, unit in enumerate(pool.units):
-        rows.setdefault(unit, []).append(row)
+    for row, (unit, fact) in enumerate(zip(pool.units, pool.facts, strict=True)):
+        same_time = within_s and not fact.event_id and fact.starttime
+        key = f"step {round(fact.starttime.timestamp() / within_s)}" if same_time and fact.starttime else unit
+        rows.setdefault(key, []).append(row)
     pieces: list[Piece] = []
     for own in rows.values():
         data = pool.windows[own].reshape(-1, pool.windows.shape[-1])

@@ -28,7 +28,7 @@ def add_source(parser: argparse.ArgumentParser, *, recipe: bool = True) -> None:
     source.add_argument("--recordings", nargs="+", metavar="PATH", help="files and folders of continuous recordings")
     source.add_argument("--aknes", metavar="DIR", help="the Åknes data set: the folder of data_dir.csv")
     add_labelled_source(source)
-    parser.add_argument("--together", action="store_true", help="pretrain on each event's stations as its sensors")
+    parser.add_argument("--together", action="store_true", help="stations of an event, or of a time, are its sensors")
     parser.add_argument("--most", type=int, default=0, help="so many windows of the recordings, drawn by chance")
 
 
@@ -60,12 +60,16 @@ def read_both(options: argparse.Namespace) -> tuple[Pool, Pool, Pretraining]:
     recipe = read_recipe(options.recipe)
     if not options.catalogue or not (options.pool or options.recordings or options.aknes):
         pool, recipe, _ = read_source(options, recipe)
-        return (together(pool) if options.together else pool), pool.labelled(), recipe
+        return _sensors(pool, options, recipe), pool.labelled(), recipe
     labelled, _ = read_labelled(options)
     _require_rate(labelled, recipe)
     options.catalogue = None
     pool = read_source(options, recipe)[0]
-    return (together(pool) if options.together else pool), labelled, recipe
+    return _sensors(pool, options, recipe), labelled, recipe
+
+
+def _sensors(pool: Pool, options: argparse.Namespace, recipe: Pretraining) -> Pool:
+    return together(pool, within_s=recipe.pool.step_s) if options.together else pool
 
 
 def _require_rate(pool: Pool, recipe: Pretraining) -> None:

@@ -159,9 +159,17 @@ class _Epoch:
             seen = samples.to(self.device)
             if self.recipe.views.augment == "sound":
                 seen = augmented(seen.flatten(0, 1), draw).view(seen.shape)
-            images = spectrogram(seen, self.recipe.spectrogram, self.pool.sampling_rate_hz)
-            found = crops_at(images, starts, self.recipe.views)
-            yield Crops(*(laid_out(each, _ANY_CONVOLUTION) for each in found))
+            yield Crops(*(laid_out(each, _ANY_CONVOLUTION) for each in self._cut(seen, starts)))
+
+    def _cut(self, samples: Tensor, starts: Starts) -> Crops:
+        """samples (n, 2, samples) → crops of their images, or images of their crops, each (n, 1, freq, columns)"""
+        views = self.recipe.views
+        if views.cut == "image":
+            return crops_at(self._images(samples), starts, views)
+        return Crops(*(self._images(each[:, :, 0]) for each in crops_at(samples[:, :, None], starts, views)))
+
+    def _images(self, samples: Tensor) -> Tensor:
+        return spectrogram(samples, self.recipe.spectrogram, self.pool.sampling_rate_hz)
 
     def _batches(self) -> Iterator[tuple[Tensor, Starts]]:
         """Samples of two sensors (n, 2, samples) and crop starts. All processes draw alike, and take their part."""

@@ -62,6 +62,7 @@ def test_the_recipe_of_aknes_is_the_default_written_out():
         ({"views": {"crop": "random"}}, "views.crop is 'random'. Choose crop = 'neighbouring', or tnc = 'none'"),
         ({"views": {"crop_share": 0.5}}, "Choose crop_share up to 0.286"),
         ({"spectrogram": {"window_s": 20.0}}, "from 2 to the 16000 samples"),
+        ({"spectrogram": {"window_s": 3.0}, "views": {"cut": "samples"}}, "from 2 to the 1600 samples of a crop"),
         ({"spectrogram": {"overlap": 1.0}}, "overlap is 1, but must be from 0 to below 1"),
         ({"spectrogram": {"band_hz": [5.0]}}, "spectrogram.band_hz has 1 values, but must have 2"),
         ({"spectrogram": {"band_hz": [5.0, 600.0]}}, "spectrogram.band_hz is 5–600 Hz, but must rise from 0 or above"),

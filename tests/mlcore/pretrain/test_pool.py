@@ -152,3 +152,14 @@ def test_the_stations_of_an_event_become_its_sensors():
     np.testing.assert_array_equal(found.windows[0], [data[0, 0], data[0, 1], data[1, 0]])
     assert found.facts[0] == Facts("A,B", START, "e1")
     assert len(together(pool, most=2).recorded[0]) == 2
+
+
+def test_recordings_of_one_time_become_the_sensors_of_one_window():
+    data = np.arange(5 * 3, dtype=float).reshape(5, 1, 3)
+    stations, seconds = "ABABA", (0, 1, 6, 7, 12)
+    facts = [Facts(s, START + timedelta(seconds=t)) for s, t in zip(stations, seconds, strict=True)]
+    pool = stack([(each, np.array([True]), fact) for each, fact in zip(data, facts, strict=True)], sampling_rate_hz=1)
+    found = together(pool, within_s=6.0)
+    assert [fact.station for fact in found.facts] == ["A,B", "A,B", "A"]
+    np.testing.assert_array_equal(found.windows[1], data[2:4, 0])
+    assert len(together(pool)) == 5  # of no event, and no time asked for
