@@ -49,7 +49,7 @@ class SiteAdmin(ReadOnly):
 
     list_display = ["name", "synthetic", "active_model", "created_at"]
     readonly_fields = ["name", "synthetic", "recipe", "active_model", "created_at"]
-    actions = ["retrain", "classify", "pretrain"]
+    actions = ["retrain", "classify", "pretrain", "map_pool"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_manager_permission(request)
@@ -65,6 +65,10 @@ class SiteAdmin(ReadOnly):
     @admin.action(description="Pretrain on the recordings", permissions=["manager"])
     def pretrain(self, request: HttpRequest, queryset: QuerySet[Site]) -> None:
         self.for_each(request, queryset, lambda site: _start(request, site, Run.Kind.PRETRAIN))
+
+    @admin.action(description="Draw the pool map", permissions=["manager"])
+    def map_pool(self, request: HttpRequest, queryset: QuerySet[Site]) -> None:
+        self.for_each(request, queryset, lambda site: _start(request, site, Run.Kind.MAP))
 
 
 @admin.register(ModelVersion)

@@ -44,6 +44,15 @@ def detect(self: Task, run_id: int) -> None:
 
 
 @shared_task(bind=True)
+def map_pool(self: Task, run_id: int) -> None:
+    """Draw a site's events and unlabelled windows as a model sees them."""
+    with delivered(self, run_id) as job:
+        from labelapp.learning import pipeline
+
+        pipeline.map_pool(job)
+
+
+@shared_task(bind=True)
 def pretrain(self: Task, run_id: int) -> None:
     """Pretrain an encoder on a site's recordings."""
     with delivered(self, run_id) as job:
@@ -57,6 +66,7 @@ TASKS: dict[str, Task] = {
     Run.Kind.CLASSIFY: classify,
     Run.Kind.DETECT: detect,
     Run.Kind.PRETRAIN: pretrain,
+    Run.Kind.MAP: map_pool,
 }
 
 

@@ -6,10 +6,11 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from labelapp.catalogue.models import ModelVersion
+from labelapp.catalogue.models import ModelVersion, Site
 from labelapp.learning import selectors
 from labelapp.learning.models import Run
-from labelapp.pages import evidence
+from labelapp.pages import evidence, pretrained
+from labelapp.pages.pretrained import pretraining_curves
 from labelapp.pages.recipe import recipe_in_words
 from labelapp.pages.relabelled import (
     events_by_class,
@@ -28,6 +29,8 @@ STARTABLE = {
     Run.Kind.TRAIN: ("Train", "Train a new model on the labelled events."),
     Run.Kind.CLASSIFY: ("Classify", "Classify every event by the active model, and fill the queue."),
     Run.Kind.DETECT: ("Detect", "Detect events in the continuous recordings."),
+    Run.Kind.PRETRAIN: ("Pretrain", "Pretrain an encoder on the recordings, without labels, to begin with."),
+    Run.Kind.MAP: ("Draw the map", "Draw events and unlabelled windows as a model sees them."),
 }
 
 
@@ -37,7 +40,17 @@ def runs(request: HttpRequest, site_id: int) -> HttpResponse:
     rows = selectors.runs(site)
     is_live = rows.filter(state__in=LIVE).exists()
     kinds = [(kind.value, *words) for kind, words in STARTABLE.items()]
-    return site_page(request, "runs", site, page=page_of(request, rows), is_live=is_live, kinds=kinds)
+    shown = {"page": page_of(request, rows), "is_live": is_live, "kinds": kinds, "encoders": _encoders(site)}
+    return site_page(request, "runs", site, **shown)
+
+
+def _encoders(site: Site) -> list[ModelVersion]:
+    """What a training can begin with."""
+    if not ModelVersion.objects.filter(kind=ModelVersion.Kind.ENCODER).exists():
+        return []
+    from labelapp.learning.pipeline.beginnings import fitting_encoders  # here: it reads recipes with mlcore
+
+    return fitting_encoders(site)
 
 
 @for_viewers
@@ -53,7 +66,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         run=row,
         percent=round(100 * row.progress),
         is_live=row.state in LIVE,
-        curves=drawn_curves(row),
+        curves=pretraining_curves(row) if row.kind == Run.Kind.PRETRAIN else drawn_curves(row),
     )
 
 
@@ -62,18 +75,23 @@ def models(request: HttpRequest, site_id: int) -> HttpResponse:
     site = get_site(site_id)
     rows = (
         ModelVersion.objects.filter(site=site)
-        .defer("history")
+        .select_related("started_from__site")
+        .defer("history", "started_from__history")
         .annotate(examples_count=Count("examples"))
         .order_by("-number")
     )
-    return site_page(request, "models", site, page=page_of(request, rows))
+    classifiers = site.models.filter(kind=ModelVersion.Kind.CLASSIFIER).order_by("-number")
+    newest = classifiers.values_list("number", flat=True).first()
+    return site_page(request, "models", site, page=page_of(request, rows), newest_classifier=newest)
 
 
 @for_viewers
 def model(request: HttpRequest, model_id: int) -> HttpResponse:
     """Everything that vouches for a model."""
-    known = ModelVersion.objects.select_related("site__active_model", "promoted_by")
+    known = ModelVersion.objects.select_related("site__active_model", "promoted_by", "started_from__site")
     row = get_object_or_404(known, pk=model_id)
+    if row.kind == ModelVersion.Kind.ENCODER:
+        return _encoder(request, row)
     classes = {event_class.code: event_class for event_class in row.site.classes.all()}
     tests = relabelling(judged_on_test(row), row.classes, classes)
     folds = relabelling(judged_out_of_fold(row), row.classes, classes)
@@ -98,7 +116,27 @@ def model(request: HttpRequest, model_id: int) -> HttpResponse:
         folds=folds,
         suspected=suspected(row, classes),
         events=events_by_class(row, classes),
+        origin=pretrained.origin(row),
         notes=evidence.notes(row),
+        recipe_words=recipe_in_words(row.recipe),
+        recipe=json.dumps(row.recipe, indent=2),
+    )
+
+
+def _encoder(request: HttpRequest, row: ModelVersion) -> HttpResponse:
+    """What an encoder has seen, how it learned, and what came of it."""
+    return site_page(
+        request,
+        "encoder",
+        row.site,
+        model=row,
+        pool=pretrained.pool(row),
+        health=pretrained.health(row),
+        method=pretrained.method_in_words(row),
+        notes=evidence.notes(row),
+        curves=pretraining_curves(model=row),
+        successors=row.successors.select_related("site").defer("history").order_by("-created_at")[:50],
+        fits=row in _encoders(row.site),
         recipe_words=recipe_in_words(row.recipe),
         recipe=json.dumps(row.recipe, indent=2),
     )

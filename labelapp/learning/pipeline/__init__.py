@@ -49,6 +49,14 @@ def detect(job: Job) -> None:
         detection.detect(job)
 
 
+def map_pool(job: Job) -> None:
+    """A map of the site's events and unlabelled windows."""
+    from labelapp.learning.pipeline import mapping
+
+    with in_our_words():
+        mapping.map_pool(job)
+
+
 def pretrain(job: Job) -> None:
     """An encoder from the site's recordings, without labels."""
     from labelapp.learning.pipeline import pretraining
@@ -62,4 +70,5 @@ WORK: dict[str, Callable[[Job], None]] = {
     Run.Kind.CLASSIFY: classify,
     Run.Kind.DETECT: detect,
     Run.Kind.PRETRAIN: pretrain,
+    Run.Kind.MAP: map_pool,
 }

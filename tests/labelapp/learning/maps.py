@@ -37,3 +37,42 @@ def make_map(site, model, *, points=200, events=(), window_s=10.0, station=None,
     }
     given = {"stations": stations, "window_s": window_s, "method": "tsne", **facts}
     return store_map(site=site, model=model, tensors=tensors, **given)
+
+
+def untrained_encoder(site):
+    """A stored encoder with random weights, which sees what the site's recipe says."""
+    import torch
+
+    from labelapp.catalogue.models import ModelVersion
+    from labelapp.catalogue.services import store_model
+    from mlcore.config import Recipe
+    from mlcore.pretrain.config import Pretraining
+    from mlcore.pretrain.fine_tune import untrained
+    from mlcore.pretrain.model import encoder_files
+    from mlcore.starting import settings_of
+
+    recipe = Pretraining.from_dict(settings_of(Recipe.from_dict(site.recipe)))
+    network = untrained(recipe, seed=0).to(memory_format=torch.contiguous_format)
+    described = {"classes": [], "recipe": recipe.to_dict()}
+    model = store_model(site=site, files=encoder_files(network, recipe, {}), description=described)
+    ModelVersion.objects.filter(pk=model.pk).update(kind=ModelVersion.Kind.ENCODER)
+    model.refresh_from_db()
+    return model
+
+
+def untrained_classifier(site):
+    """A stored classifier with random weights, by the site's recipe."""
+    import torch
+
+    from labelapp.catalogue.services import store_model
+    from mlcore.checkpoint import model_files
+    from mlcore.classify.predict import network_for
+    from mlcore.config import Recipe
+
+    recipe = Recipe.from_dict(site.recipe)
+    codes = [event_class.code for event_class in site.classes.all()]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = network_for(recipe, len(codes))
+    described = {"classes": codes, "recipe": recipe.to_dict()}
+    return store_model(site=site, files=model_files(network, described), description=described)

@@ -1,0 +1,151 @@
+"""Which points a map will have: every event, and unlabelled windows drawn by chance from all that was recorded.
+
+The plan is kept beside the run's checkpoint, in parts that are worked on one after the other: a run that goes on sees
+the same windows.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelapp.catalogue.models import Site, Station
+from labelapp.learning.maps import MOST_POINTS, microseconds_of, time_of
+from labelapp.learning.pipeline.detection import spans
+from mlcore.checkpoint import write_atomically
+
+WINDOWS = 5_000  # if nobody says
+PART = 256  # windows or events
+SEED = 0
+# Windows to choose from that are numbered all; of more, so many times those asked for are drawn, and sifted.
+FEW, DRAWN_TIMES = 4_000_000, 20
+APART_S = 300.0  # between windows that are read at once
+TOGETHER_S = 3600.0  # read at once, at most
+
+Spans = NDArray[np.int64]  # (n, 2), microseconds since 1970
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Parts of events, by key, then parts of windows: (number of the station, start in microseconds since 1970)."""
+
+    events: list[list[int]]
+    windows: list[list[tuple[int, int]]]
+    note: str = ""
+
+    @property
+    def parts(self) -> int:
+        return len(self.events) + len(self.windows)
+
+    @property
+    def points(self) -> int:
+        return sum(map(len, self.events)) + sum(map(len, self.windows))
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps([self.events, self.windows, self.note]).encode())
+
+    @classmethod
+    def load(cls, path: Path) -> "Plan | None":
+        """The plan in a file; None where there is no whole one."""
+        try:
+            events, windows, note = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return cls(events, [[(number, start) for number, start in part] for part in windows], note)
+
+
+def plan_of(site: Site, stations: Sequence[Station], window_s: float, most_windows: int) -> Plan:
+    """What a new map of a site holds: every event of the catalogue, and at most so many windows beside them."""
+    pks = list(site.events.current().order_by("starttime", "pk").values_list("pk", flat=True))
+    note = ""
+    if len(pks) > MOST_POINTS:
+        note = f"{MOST_POINTS} of {len(pks)} events are drawn by chance: a map holds no more"
+        pks = sorted(np.random.default_rng(SEED).choice(pks, MOST_POINTS, replace=False).tolist())
+    chosen = drawn_windows(site, stations, window_s, min(most_windows, MOST_POINTS - len(pks)))
+    return Plan(list(in_parts(pks)), list(in_parts(chosen)), note)
+
+
+def in_parts(items: Sequence[Any]) -> Iterator[list[Any]]:
+    for first in range(0, len(items), PART):
+        yield list(items[first : first + PART])
+
+
+def drawn_windows(site: Site, stations: Sequence[Station], window_s: float, most: int) -> list[tuple[int, int]]:
+    """Windows side by side over all that was recorded, but for those that an event overlaps; `most` of them by chance.
+
+    → (number of the station, start in microseconds since 1970), by station and time
+    """
+    recorded = [(number, *span) for number, station in enumerate(stations) for span in spans(station, {})]
+    window, busy = round(window_s * 1e6), busy_spans(site)
+    if not recorded or not most:
+        return []
+    numbers, starts, counts = (
+        np.array(each, dtype=np.int64)
+        for each in zip(
+            *(
+                (number, microseconds_of(start), (microseconds_of(end) - microseconds_of(start)) // window)
+                for number, start, end in recorded
+            ),
+            strict=True,
+        )
+    )
+    order = _order(int(counts.sum()), most)
+    span = np.searchsorted(np.cumsum(counts), order, side="right")
+    start = starts[span] + (order - (np.cumsum(counts) - counts)[span]) * window
+    quiet = np.flatnonzero(~overlap(start, start + window, busy))[:most]
+    return sorted(zip(numbers[span[quiet]].tolist(), start[quiet].tolist(), strict=True))
+
+
+def _order(count: int, most: int) -> NDArray[np.int64]:
+    """Numbers below `count` in an order of chance, none twice: all, or of very many enough of them."""
+    draw = np.random.default_rng(SEED)
+    if count <= max(FEW, most):
+        return draw.permutation(count)
+    numbers = draw.integers(count, size=DRAWN_TIMES * most)
+    return numbers[np.sort(np.unique(numbers, return_index=True)[1])]
+
+
+def busy_spans(site: Site) -> Spans:
+    """The spans of a site's events, joined where they touch, in time order. → (n, 2)"""
+    rows = site.events.current().order_by("starttime").values_list("starttime", "endtime")
+    joined: list[list[int]] = []
+    for start, end in ((microseconds_of(start), microseconds_of(end)) for start, end in rows.iterator()):
+        if joined and start <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([start, end])
+    return np.array(joined, dtype=np.int64).reshape(-1, 2)
+
+
+def overlap(start: NDArray[np.int64], end: NDArray[np.int64], busy: Spans) -> NDArray[np.bool_]:
+    """Whether any of `busy`, in time order and apart, has something within each window from `start` to before `end`."""
+    if not len(busy):
+        return np.zeros(len(start), dtype=bool)
+    before_end = np.searchsorted(busy[:, 0], end, side="left")  # so many begin before the window ends
+    last = np.maximum(before_end - 1, 0)
+    return np.asarray((before_end > 0) & ((busy[last, 1] > start) | (busy[last, 0] >= start)))
+
+
+def readings(part: Sequence[tuple[int, int]], window_s: float) -> Iterator[tuple[int, list[datetime]]]:
+    """Windows of a part that are read at once: of one station, near each other. → (number of the station, starts)"""
+    group: list[datetime] = []
+    of = -1
+    for number, start in part:
+        time = time_of(start)
+        far = group and (
+            time - group[-1] > timedelta(seconds=APART_S + window_s)
+            or time - group[0] > timedelta(seconds=TOGETHER_S - window_s)
+        )
+        if group and (number != of or far):
+            yield of, group
+            group = []
+        of = number
+        group.append(time)
+    if group:
+        yield of, group
