@@ -23,6 +23,7 @@ PAGES = {
     "catalogue": "/sites/{site}/events/",
     "event": "/events/{event}/",
     "record": "/sites/{site}/record/",
+    "map": "/sites/{site}/map/",
     "progress": "/sites/{site}/progress/",
     "agreement": "/sites/{site}/agreement/",
     "matrices": "/sites/{site}/matrices/",

@@ -3,8 +3,9 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from labelapp.catalogue.models import ModelVersion, Site
+from labelapp.catalogue.models import Site
 from labelapp.learning.models import PoolMap, Run
+from labelapp.learning.parameters import default_map_model
 from labelapp.learning.selectors import under_way
 from labelapp.pages.around import site_facts
 from labelapp.pages.modules import modules_of
@@ -41,7 +42,7 @@ def _page(request: HttpRequest, site: Site, asked: PoolMap | None) -> HttpRespon
         windows=shown.points - shown.events if shown else 0,
         making=next((run for run in under_way(site) if run.kind == Run.Kind.MAP), None),
         failed=_failed(site, newest),
-        can_map=shown is not None or ModelVersion.objects.filter(site=site).exists(),
+        can_map=default_map_model(site) is not None,
         is_told=is_told(request.user, policy_of(site)),
         modules=modules_of("map.js"),
         facts={**site_facts(site), "map": _facts(shown)},

@@ -37,7 +37,7 @@ def furnished(site, classes, make_event, make_model, make_prediction, expert):
     return {"model": model, "event": event, "decided": decided, "run": run}
 
 
-SITE_PAGES = ("queue", "review", "events", "models", "runs", "progress", "matrices", "agreement")
+SITE_PAGES = ("queue", "review", "events", "models", "runs", "progress", "matrices", "agreement", "site_map")
 
 
 def addresses(site, furnished=None):

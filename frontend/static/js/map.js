@@ -22,6 +22,7 @@ const now = { points: null, classes: { labels: {}, predictions: {} }, sorted: {}
 
 const view = new MapView(part("map-frame"), { onPoint: look, onClick: choose, onLasso: gather });
 const card = new Card(part("card"), { site: facts.site.id, map: facts.map, onChoose: choose });
+const button = (colouring) => document.querySelector(`[data-colouring="${colouring}"]`);
 const sorted = () => now.sorted[now.colouring];
 
 /* ---- what is known of a point ---- */
@@ -31,10 +32,13 @@ function factsOf(row) {
     const { event, start, station } = now.points;
     const isWindow = event[row] < 0;
     const group = (colouring) => now.sorted[colouring].groups[now.sorted[colouring].of[row]];
-    const groups = COLOURINGS.map(([colouring, what]) => ({ what, ...group(colouring) })).filter((one) => !one.isWindows);
+    const told = COLOURINGS.filter(([colouring]) => !button(colouring).disabled);
+    const groups = told.map(([colouring, what]) => inWords(what, group(colouring))).filter((one) => !one.isWindows);
     return { isWindow, event: event[row], start: start[row], station: facts.map.stations[station[row]] ?? null, groups, group: group(now.colouring),
         isChosen: now.chosen.has(row), isAsked: now.asked.has(row) };
 }
+
+const inWords = (what, group) => (group.single ? { ...group, what: "", name: group.single } : { ...group, what });
 
 const timeWords = (start) => new Date(start).toISOString().replace("T", " ").slice(0, 19);
 
@@ -46,7 +50,7 @@ function look(row) {
     now.row = row;
     const found = factsOf(row);
     const kind = found.isWindow ? "unlabelled window" : "event";
-    view.say([...(found.group.isWindows ? [] : [h("strong", {}, found.group.name), ", "]), `${kind} ${timeWords(found.start)}`]);
+    view.say([...(found.group.isWindows ? [] : [h("strong", {}, found.group.single ?? found.group.name), ", "]), `${kind} ${timeWords(found.start)}`]);
     card.show(row, found);
     return undefined;
 }
@@ -67,7 +71,7 @@ function draw() {
     Object.assign(view, { hidden: now.hidden, chosen: now.chosen, asked: now.asked });
     view.show(now.points, sorted());
     part("legend").replaceChildren(...legend(sorted(), now.hidden, hide));
-    for (const button of document.querySelectorAll("[data-colouring]")) button.setAttribute("aria-pressed", String(button.dataset.colouring === now.colouring));
+    for (const [colouring] of COLOURINGS) button(colouring).setAttribute("aria-pressed", String(colouring === now.colouring));
     drawChoice();
 }
 
@@ -114,7 +118,6 @@ function clear() {
 }
 
 function choiceChanged() {
-    part("result").replaceChildren();
     view.paint();
     drawChoice();
     if (now.row >= 0) card.renew(factsOf(now.row));
@@ -206,7 +209,10 @@ function leave() {
 
 const turnLasso = () => setLasso(!view.isLasso);
 const turnByPoint = () => setByPoint(!now.byPoint);
-const nextColouring = () => colour(COLOURINGS[(COLOURINGS.findIndex(([name]) => name === now.colouring) + 1) % COLOURINGS.length][0]);
+const nextColouring = () => {
+    const names = COLOURINGS.map(([name]) => name).filter((name) => !button(name).disabled);
+    colour(names[(names.indexOf(now.colouring) + 1) % names.length]);
+};
 const nearer = () => view.zoomAbout(ZOOM), farther = () => view.zoomAbout(1 / ZOOM), whole = () => view.whole();
 const gatherView = () => gather(view.inView());
 
@@ -224,13 +230,15 @@ async function begin() {
     try {
         const [bytes, classes] = await Promise.all([getBytes(`${api}points/`), get(`${api}classes/`)]);
         Object.assign(now, { points: pointsOf(bytes), classes });
+        performance.mark("map read");
+        // The map's own address, which stays this map when a newer one is there.
+        history.replaceState(null, "", `/maps/${facts.map.id}/${location.search}`);
         const wanted = new URLSearchParams(location.search).get("colour");
-        if (COLOURINGS.some(([name]) => name === wanted)) now.colouring = wanted;
+        if (COLOURINGS.some(([name]) => name === wanted) && !button(wanted).disabled) now.colouring = wanted;
         const { points: count, events } = facts.map;
         view.canvas.setAttribute("aria-label", `Map of ${count} points: ${events} events and ${count - events} windows. P moves from point to point with the arrow keys.`);
         sortAgain();
         page.dataset.state = "ready";
-        performance.mark("map ready");
     } catch (error) {
         page.dataset.state = "failed";
         part("trouble").textContent = error.message;
@@ -240,7 +248,7 @@ async function begin() {
 
 const does = { lasso: turnLasso, "by-point": turnByPoint, nearer, farther, whole, clear, send, "in-view": gatherView };
 for (const [id, action] of Object.entries(does)) part(id)?.addEventListener("click", action);
-for (const button of document.querySelectorAll("[data-colouring]")) button.addEventListener("click", () => colour(button.dataset.colouring));
+for (const [colouring] of COLOURINGS) button(colouring).addEventListener("click", () => colour(colouring));
 part("which")?.addEventListener("change", ({ target }) => location.assign(target.value));
 document.addEventListener("visibilitychange", () => { if (!document.hidden && now.points) refresh().catch(() => {}); });
 addEventListener("themechange", () => now.points && part("legend").replaceChildren(...legend(sorted(), now.hidden, hide)));

@@ -27,8 +27,8 @@ export function pointsOf(buffer) {
 }
 
 /**
- * Sorts points into groups: { groups: [{ name, colour, shape, count, isWindows }], of: Uint8Array }. `of` is each point's
- * group; groups without points are left out. `now` is { labels, predictions }: { code: rows } as the catalogue has them.
+ * Sorts points into groups: { groups: [{ name, single, colour, shape, count, isWindows }], of: Uint8Array }. `of` is each point's
+ * group, `single` what one point of it is called; groups without points are left out. `now` is { labels, predictions }: { code: rows } as the catalogue has them.
  */
 export function grouped(points, colouring, classes, now) {
     const all = colouring === "cluster" ? byCluster(points) : byClass(points, colouring, classes, now);
@@ -45,8 +45,9 @@ function byClass({ count, event }, colouring, classes, { labels, predictions }) 
     const codes = [...new Set([...classes.map(({ code }) => code), ...rows.map(([code]) => code)])];
     const known = new Map(classes.map((one) => [one.code, one]));
     const groups = codes.map((code, i) => ({ name: known.get(code)?.name ?? code, colour: known.get(code)?.colour ?? UNKNOWN_COLOUR, shape: SHAPES[i % SHAPES.length] }));
-    groups.push({ name: colouring === "label" ? "Events without a label" : "Events not predicted", colour: GREY, shape: "ring" },
-        { name: "Unlabelled windows", colour: GREY, shape: "dot", isWindows: true });
+    groups.push(colouring === "label" ? { name: "Events without a label", single: "no label", colour: GREY, shape: "ring" }
+        : { name: "Events without a prediction", single: "no prediction", colour: GREY, shape: "ring" },
+    { name: "Unlabelled windows", single: "unlabelled window", colour: GREY, shape: "dot", isWindows: true });
     const of = Uint8Array.from({ length: count }, (_, i) => (event[i] < 0 ? codes.length + 1 : codes.length));
     const number = new Map(codes.map((code, i) => [code, i]));
     for (const [code, members] of rows) for (const row of members) if (row < count) of[row] = number.get(code);

@@ -55,7 +55,7 @@ export function choiceList(rows, { site, facts, onLook, onDrop }) {
         const { isWindow, event, start, station, group, isAsked } = facts(row);
         const time = new Date(start).toISOString();
         const address = isWindow ? `/sites/${site}/record/?${new URLSearchParams({ station: station ?? "", at: time, length_s: "60" })}` : `/events/${event}/`;
-        return h("li", {}, groupChip(group), h("a", { href: address, onfocus: () => onLook(row), onmouseenter: () => onLook(row) }, h("time", { datetime: time }, time.replace("T", " ").slice(0, 19))),
+        return h("li", {}, groupChip({ ...group, name: group.single ?? group.name }), h("a", { href: address, onfocus: () => onLook(row), onmouseenter: () => onLook(row) }, h("time", { datetime: time }, time.replace("T", " ").slice(0, 19))),
             isAsked ? h("span", { class: "badge good" }, "sent") : null,
             h("button", { type: "button", class: "quiet small", "aria-label": `Let go of the point at ${time}`, onclick: () => onDrop(row) }, "×"));
     });
