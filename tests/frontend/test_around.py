@@ -208,19 +208,43 @@ class TestSimilarEvents:
         expect(status(part)).to_contain_text("No model has looked at this event yet")
 
 
-class TestBesideThePanels:
-    def test_the_review_page_shows_the_same_by_the_same_keys(self, recorded, enqueue, review):
-        enqueue("quake", "rockfall", **event_times())
-        page = review()
-        for key, name in (("w", "surroundings"), ("c", "section"), ("k", "similar")):
+class TestWhatAKeyOpens:
+    """It is scrolled to, whatever is open already, when it is as high as it is going to be."""
+
+    @pytest.fixture
+    def item(self, recorded, enqueue, make_event):
+        item = enqueue("quake", "rockfall", **event_times())
+        alike = [[make_event("quake").pk, 0.5 + number / 10] for number in range(4)]
+        SimilarEvents.objects.create(prediction=item.prediction, neighbours=alike)
+        return item
+
+    def test_is_in_sight_beside_the_panels_and_the_same_keys_put_it_away(self, item, review):
+        page = review(viewport={"width": 1024, "height": 768})
+        for key, name in KEYS.items():
             page.keyboard.press(key)
             expect(page.locator(f"#{name}")).to_have_attribute("data-state", "ready")
-        page.keyboard.press("Space")
-        expect(page.locator("#listen")).to_have_attribute("data-state", "playing")
-        page.keyboard.press("Space")
-        expect(page.locator("#listen")).to_have_attribute("data-state", "silent")
+            page.wait_for_function(IS_IN_SIGHT, arg=[f"#{name}", "#around"])
+        for state in ("playing", "silent"):
+            page.keyboard.press("Space")
+            expect(page.locator("#listen")).to_have_attribute("data-state", state)
         page.keyboard.press("k")
         expect(page.locator("#similar")).to_be_hidden()
+
+    def test_is_in_sight_on_the_event_page(self, item, open_page, expert):
+        page = open_page(expert, f"/events/{item.event_id}/", viewport={"width": 1024, "height": 768})
+        for key, name in KEYS.items():
+            opened(page, key, name)
+            page.wait_for_function(IS_IN_SIGHT, arg=[f"[data-part={name}]", "html"])
+
+
+KEYS = {"w": "surroundings", "c": "section", "k": "similar"}
+# From its upper end on, as much of it as there is room for.
+IS_IN_SIGHT = """([name, frame]) => {
+    const { top, height } = document.querySelector(name).getBoundingClientRect();
+    const around = document.querySelector(frame).getBoundingClientRect();
+    const [first, last] = [Math.max(0, around.top), Math.min(innerHeight, around.bottom)];
+    return top >= first && Math.min(top + height, last) - top >= Math.min(height, 0.9 * (last - first));
+}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,9 +1,10 @@
 /**
  * What lies around an event: surroundings, record section, sound, similar events. Each has a <section> of its name and a
- * module of its name, loaded when a key first asks for it, that exports a class:
+ * module of its name, loaded when a key first asks for it, that exports a class, a View:
  *
  *     constructor(element, deps)   the section to fill; deps = { say, trouble, ink, policy, className, seen }
- *     async show(item, station)    draw for this event and station (NET.STA.LOC); called again when either changes
+ *     async show(item, station)    draw for this event and station (NET.STA.LOC); called again when either changes;
+ *                                  scrolls to itself when it is drawn, if it was put away
  *     hide()                       stop what goes on; hides its section where an action of its own closes it
  *     actions()                    [{ id, run }], ids of ACTIONS
  *
@@ -70,7 +71,7 @@ export class Around {
             place.hidden = false;
             await this.draw(name);
         }
-        if (wasHidden && OPENING.includes(action)) return requestAnimationFrame(() => place.scrollIntoView({ block: "start" }));
+        if (wasHidden && OPENING.includes(action)) return undefined;
         return this.parts[name].actions().find(({ id }) => id === action)?.run();
     }
 

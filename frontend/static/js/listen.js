@@ -1,7 +1,7 @@
 /** Listens to a record: sped up until it can be heard, with the filter that is on, a cursor where it is. */
 import { h } from "./dom.js";
 import { bandWords, corners, see, seeing, SPEEDS } from "./seeing.js";
-import { comeIntoView } from "./timeline.js";
+import { View } from "./view.js";
 import { fetchWaves, query } from "./waves.js";
 
 const AROUND_S = 10; // before and after the event, where no view says what is seen
@@ -31,30 +31,24 @@ function announce(time) {
     document.dispatchEvent(new CustomEvent("listening", { detail: time }));
 }
 
-export class Listen {
+export class Listen extends View {
     /** `deps.span()` may say what is seen: { from, to } in ms, or null. */
     constructor(element, deps = {}) {
-        Object.assign(this, { element, deps, item: null, station: null, source: null, sound: null });
-        this.status = h("p", { class: "around-status", role: "status" });
-        this.bar = h("div", { class: "around-bar" });
-        element.classList.add("around-view", "listen");
+        super(element, deps);
+        this.source = null;
+        element.classList.add("listen");
         element.replaceChildren(this.bar, this.status);
     }
 
     /** Gets ready for an event; what played stops. */
-    async show(item, station = null) {
+    async draw() {
         this.stop();
-        Object.assign(this, { item, station: station ?? item.event.station });
-        this.element.hidden = false;
-        comeIntoView(this);
         this.status.textContent = "";
-        this.drawBar();
     }
 
     hide() {
-        this.isShown = false;
         this.stop();
-        this.element.hidden = true;
+        super.hide();
     }
 
     drawBar() {

@@ -2,7 +2,8 @@
 import { h } from "./dom.js";
 import { bandControls } from "./looks.js";
 import { bandWords, corners, presetsOf, see, seeing, SIDES_S } from "./seeing.js";
-import { comeIntoView, Timeline } from "./timeline.js";
+import { Timeline } from "./timeline.js";
+import { View } from "./view.js";
 import { fetchWaves, peakOf, query } from "./waves.js";
 
 const COMPONENTS = ["Z", "N", "E"];
@@ -19,35 +20,21 @@ export function stationLanes(stations, from, to, { gain, true_amplitudes: isTrue
         station, row: station.rows[0], peak: (isTrue ? largest : peaks[i]) / gain, strong: station.station === chosen }));
 }
 
-export class Section {
+/** Every station of the item's site around its event; `station` is set off from the others. */
+export class Section extends View {
     constructor(element, deps = {}) {
-        Object.assign(this, { element, deps, item: null, waves: null, component: "Z", view: null, asked: 0 });
+        super(element, deps);
+        Object.assign(this, { waves: null, component: "Z", view: null });
         this.timeline = new Timeline({ label: "Record section", onDrag: (from, to) => this.zoom({ from, to }), onDouble: () => this.zoom(null),
             onWheel: (factor, time) => this.zoomAbout(factor, time) });
-        this.bar = h("div", { class: "around-bar" });
-        this.status = h("p", { class: "around-status", role: "status" });
         this.missing = h("details", { class: "around-status", hidden: true });
-        element.classList.add("around-view");
         element.replaceChildren(this.bar, this.timeline.element, this.status, this.missing);
-        document.addEventListener("seeing", ({ detail }) => this.follow(detail));
     }
 
-    /** Draws every station of the item's site around its event; `station` is set off from the others. */
-    async show(item, station = null) {
-        Object.assign(this, { item, station: station ?? item.event.station, view: null });
-        this.element.hidden = false;
-        comeIntoView(this);
+    async draw() {
+        this.view = null;
         this.drawBar();
         await this.fetch();
-    }
-
-    hide() {
-        this.isShown = false;
-        this.element.hidden = true;
-    }
-
-    get isOpen() {
-        return !this.element.hidden && this.item !== null;
     }
 
     async fetch() {
@@ -125,8 +112,7 @@ export class Section {
     }
 
     follow(changed) {
-        if (!this.isOpen) return;
-        if (!(this.bar.contains(document.activeElement) && document.activeElement.matches("input"))) this.drawBar();
+        this.followBar();
         if (changed.includes("side_s")) this.view = null;
         if (["side_s", "filtered", "low_hz", "high_hz"].some((name) => changed.includes(name))) this.fetch();
         else this.paint();

@@ -2,27 +2,25 @@
 import { get } from "./api.js";
 import { chip, h, utc } from "./dom.js";
 import { corners } from "./seeing.js";
-import { colours, comeIntoView } from "./timeline.js";
+import { colours } from "./timeline.js";
+import { View } from "./view.js";
 import { fetchWaves, query } from "./waves.js";
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 const SIDES = { before_s: 5, after_s: 5, components: "Z" };
 
-export class Similar {
+export class Similar extends View {
     constructor(element, deps = {}) {
-        Object.assign(this, { element, deps, item: null, asked: 0 });
-        element.classList.add("around-view");
-        document.addEventListener("seeing", ({ detail }) => {
-            if (!element.hidden && this.item && ["filtered", "low_hz", "high_hz"].some((name) => detail.includes(name))) this.thumbnails();
-        });
-        addEventListener("themechange", () => !element.hidden && this.item && this.thumbnails());
+        super(element, deps);
+        addEventListener("themechange", () => this.isOpen && this.thumbnails());
     }
 
-    async show(item) {
-        const turn = ++this.asked;
-        this.item = item;
-        this.element.hidden = false;
-        comeIntoView(this);
+    follow(changed) {
+        if (["filtered", "low_hz", "high_hz"].some((name) => changed.includes(name))) this.thumbnails();
+    }
+
+    async draw() {
+        const turn = ++this.asked, { item } = this;
         if (item.blind) return this.wait();
         this.element.dataset.state = "loading";
         this.element.replaceChildren(h("p", { role: "status", class: "around-status" }, "Looking for similar events …"));
@@ -57,11 +55,6 @@ export class Similar {
             const waves = await fetchWaves(address).catch(() => null);
             if (waves?.stations[0]?.rows.length) paint(canvas, waves.stations[0]);
         }));
-    }
-
-    hide() {
-        this.isShown = false;
-        this.element.hidden = true;
     }
 
     actions() {

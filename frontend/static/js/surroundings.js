@@ -2,7 +2,8 @@
 import { h } from "./dom.js";
 import { bandControls, imageControls } from "./looks.js";
 import { bandWords, corners, GAINS, neighbour, nextImage, nextPreset, presetsOf, see, seeing, SIDES_S } from "./seeing.js";
-import { comeIntoView, Timeline } from "./timeline.js";
+import { Timeline } from "./timeline.js";
+import { View } from "./view.js";
 import { fetchImage, fetchWaves, peakOf, query } from "./waves.js";
 
 const AFTER_ZOOM_MS = 120;
@@ -32,34 +33,19 @@ export function wholeOf({ about, stations: [{ rows, start, sampling_rate_hz: rat
     return to - from - (end - begin) >= (to - from) / 5 ? { from: begin, to: end } : { from, to };
 }
 
-export class Surroundings {
+export class Surroundings extends View {
     constructor(element, deps = {}) {
-        Object.assign(this, { element, deps, item: null, station: null, waves: null, image: null, detail: null, asked: 0 });
+        super(element, deps);
+        Object.assign(this, { waves: null, image: null, view: null, detail: null });
         this.timeline = new Timeline({ label: "Waveforms before and after the event", onDrag: (from, to) => this.zoom(from, to),
             onWheel: (factor, time) => this.zoomAbout(factor, time), onDouble: () => this.zoom(null) });
-        this.bar = h("div", { class: "around-bar" });
-        this.status = h("p", { class: "around-status", role: "status" });
-        element.classList.add("around-view");
         element.replaceChildren(this.bar, this.timeline.element, this.status);
-        document.addEventListener("seeing", ({ detail }) => this.follow(detail));
     }
 
-    /** Draws what `station` (NET.STA.LOC) recorded around the item's event. */
-    async show(item, station = null) {
-        Object.assign(this, { item, station: station ?? item.event.station, view: null, detail: null });
-        this.element.hidden = false;
-        comeIntoView(this);
+    async draw() {
+        this.view = this.detail = null;
         this.drawBar();
         await this.fetch();
-    }
-
-    hide() {
-        this.isShown = false;
-        this.element.hidden = true;
-    }
-
-    get isOpen() {
-        return !this.element.hidden && this.item !== null;
     }
 
     /** What is on the screen, for whoever wants to hear it: { from, to } in ms. */
@@ -183,9 +169,7 @@ export class Surroundings {
 
     /** Somebody changed how things are seen: here, in another view, or by a key. */
     follow(changed) {
-        if (!this.isOpen) return;
-        const isBusy = this.bar.contains(document.activeElement) && document.activeElement.matches("input");
-        if (!isBusy) this.drawBar();
+        this.followBar();
         const has = (...names) => names.some((name) => changed.includes(name));
         if (has("side_s")) this.view = null;
         if (has("side_s", "filtered", "low_hz", "high_hz")) {

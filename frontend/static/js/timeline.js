@@ -13,12 +13,6 @@ export function clock(time, step_s = 1) {
     return step_s >= 1 ? text.slice(0, 8) : text.slice(0, 10 + (step_s < 0.1 ? 1 : 0) + (step_s < 0.01 ? 1 : 0));
 }
 
-/** A view that was put away is scrolled to when it comes back; one that follows to another event stays where it is. */
-export function comeIntoView(view) {
-    if (!view.isShown) requestAnimationFrame(() => view.element.scrollIntoView({ block: "nearest" }));
-    view.isShown = true;
-}
-
 /** Colours of the page as it looks now. */
 export function colours() {
     const style = getComputedStyle(document.documentElement);
