@@ -19,31 +19,16 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, t
 
 
 @pytest.fixture(scope="session", autouse=True)
-def flush_lifts_the_ledgers_triggers():
-    """Transactional tests end by emptying every table, which the ledger refuses and which removes the roles.
-
-    The triggers themselves know no exception: here they are dropped for the emptying and made again.
-    """
-    from django.apps import apps
-    from django.db import connection
+def tests_that_commit_leave_an_empty_database():
+    """See `tests.emptying`."""
     from django.test import TransactionTestCase
 
-    from labelapp.catalogue.roles import make_roles
-    from labelapp.review import triggers
+    from tests.emptying import empty_filled_tables
 
-    empty_every_table = TransactionTestCase._fixture_teardown
-
-    def teardown(test_case):
-        triggers.remove(connection)
-        try:
-            empty_every_table(test_case)
-            make_roles(apps)
-        finally:
-            triggers.install(connection)
-
-    TransactionTestCase._fixture_teardown = teardown
+    flush = TransactionTestCase._fixture_teardown
+    TransactionTestCase._fixture_teardown = lambda test_case: empty_filled_tables()
     yield
-    TransactionTestCase._fixture_teardown = empty_every_table
+    TransactionTestCase._fixture_teardown = flush
 
 
 @pytest.fixture(autouse=True)
