@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from labelapp import settings
 from tests.environment import fresh_home
 
+pytestmark = pytest.mark.own_home
+
 
 @pytest.mark.parametrize(
     ("name", "value"),

@@ -12,7 +12,7 @@ import pytest
 from tests.journeys.home import ROOT, Home
 from tests.labelapp.learning.processes import FOR_EVER, is_, learned
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.own_home]
 
 
 def served(home, path):
