@@ -113,11 +113,12 @@ class Pool:
         return cls(windows, recorded, described["sampling_rate_hz"], facts)
 
 
-def stack(pieces: Sequence[Piece], sampling_rate_hz: float) -> Pool:
+def stack(pieces: list[Piece], sampling_rate_hz: float) -> Pool:
     """Windows (channels, samples) with the channels that were recorded (channels,), as one pool.
 
-    Where windows differ in their number of channels, the pool has the largest, and the others' last are masked.
-    Raises UnusableWaveform for no windows, and where they differ in length.
+    The list is emptied on the way, so that samples are held once. Where windows differ in their number of channels, the
+    pool has the largest, and the others' last are masked. Raises UnusableWaveform for no windows, and where they differ
+    in length.
     """
     lengths = sorted({data.shape[-1] for data, _, _ in pieces})
     if len(lengths) != 1:
@@ -126,12 +127,14 @@ def stack(pieces: Sequence[Piece], sampling_rate_hz: float) -> Pool:
             "Choose recordings that hold a whole window, all of the same length."
         )
     channels = max(len(recorded) for _, recorded, _ in pieces)
+    facts = tuple(facts for _, _, facts in pieces)
     windows = np.zeros((len(pieces), channels, lengths[0]), dtype=np.float32)
     mask = np.zeros((len(pieces), channels), dtype=bool)
-    for row, (data, recorded, _) in enumerate(pieces):
-        windows[row, : len(data)] = np.where(recorded[:, None], data, 0.0)
-        mask[row, : len(data)] = recorded
-    return Pool(windows, mask, sampling_rate_hz, tuple(facts for _, _, facts in pieces))
+    while pieces:
+        data, recorded, _ = pieces.pop()
+        windows[len(pieces), : len(data)] = np.where(recorded[:, None], data, 0.0)
+        mask[len(pieces), : len(data)] = recorded
+    return Pool(windows, mask, sampling_rate_hz, facts)
 
 
 def joined(pools: Sequence[Pool]) -> Pool:
