@@ -29,7 +29,7 @@ STARTABLE = {
     Run.Kind.TRAIN: ("Train", "Train a new model on the labelled events."),
     Run.Kind.CLASSIFY: ("Classify", "Classify every event by the active model, and fill the queue."),
     Run.Kind.DETECT: ("Detect", "Detect events in the continuous recordings."),
-    Run.Kind.PRETRAIN: ("Pretrain", "Pretrain an encoder on the recordings, without labels, to begin with."),
+    Run.Kind.PRETRAIN: ("Pretrain", "Pretrain an encoder on the recordings, without labels."),
     Run.Kind.MAP: ("Draw the map", "Draw events and unlabelled windows as a model sees them."),
 }
 
@@ -137,6 +137,6 @@ def _encoder(request: HttpRequest, row: ModelVersion) -> HttpResponse:
         curves=pretraining_curves(model=row),
         successors=row.successors.select_related("site").defer("history").order_by("-created_at")[:50],
         fits=row in _encoders(row.site),
-        recipe_words=recipe_in_words(row.recipe),
+        recipe_words=[part for part in recipe_in_words(row.recipe) if part[0] != "evaluation"],  # by commands only
         recipe=json.dumps(row.recipe, indent=2),
     )

@@ -5,6 +5,12 @@ from typing import Any
 
 # A database gives them in any order.
 SECTIONS = (
+    "pool",
+    "spectrogram",
+    "views",
+    "encoder",
+    "method",
+    "evaluation",
     "catalogue",
     "placement",
     "preprocessing",

@@ -57,7 +57,8 @@ function showEndOfLog() {
 
 function parameters(form) {
     const given = [...new FormData(form)].filter(([, value]) => value !== "");
-    return Object.fromEntries(given.map(([name, value]) => [name, form.elements[name].type === "number" ? Number(value) : value]));
+    const isNumber = ({ type, dataset }) => type === "number" || "number" in dataset;
+    return Object.fromEntries(given.map(([name, value]) => [name, isNumber(form.elements[name]) ? Number(value) : value]));
 }
 
 /** A form with data-post sends data-body, with its own fields as `parameters`, to the API and then goes on. */

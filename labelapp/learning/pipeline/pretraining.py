@@ -22,6 +22,17 @@ from mlcore.training import Progress
 # Shares of the run's progress.
 READ, LEARNED = 0.15, 0.98
 WELL = "none"  # of a collapse
+# Of an epoch's figures, what a run calls them, and those that only the model keeps.
+SHOWN = {
+    "z_std": "standard deviation of the embedding",
+    "z_std_smallest": "its smallest",
+    "z_covariance": "covariance of the embedding",
+    "z_rank": "effective rank of the embedding",
+    "y_std": "standard deviation of the representation",
+    "y_covariance": "covariance of the representation",
+    "y_rank": "effective rank of the representation",
+}
+UNSHOWN = {"epoch", "learning_rate", "y_std_smallest", "y_spread", "z_spread"}
 
 
 def pretrain(job: Job) -> None:
@@ -64,7 +75,7 @@ def _learn(job: Job, pool: Pool, recipe: Pretraining) -> Learned:
 
 def figures_of(epoch: dict[str, float], recipe: Pretraining) -> dict[str, Any]:
     """What a run shows of an epoch: each term of the loss, the representation's health, and whether it collapses."""
-    shown = {name.replace("_", " "): float(f"{value:.4g}") for name, value in epoch.items() if name != "epoch"}
+    shown = {SHOWN.get(name, name): float(f"{value:.4g}") for name, value in epoch.items() if name not in UNSHOWN}
     of = f"{epoch['epoch']:.0f} of {recipe.training.epochs}"
     return {"epoch": of, **shown, "collapse": warning_of(epoch, recipe) or WELL}
 

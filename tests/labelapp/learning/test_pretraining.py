@@ -43,7 +43,8 @@ def test_a_pretraining_stores_an_encoder_with_its_pool_its_terms_and_its_health(
     assert all(set(line) >= {*TERMS, "z_std", "z_covariance", "z_rank", "y_std"} for line in model.history)
     assert model.metrics["health"]["z_std"] == model.history[-1]["z_std"]
     assert model.recipe["encoder"]["kernels"] == recorded_site.recipe["network"]["width"]
-    assert set(run.figures) >= {*TERMS, "loss", "z std", "z covariance", "z rank", "collapse"}
+    health = {f"{what} of the embedding" for what in ("standard deviation", "covariance", "effective rank")}
+    assert set(run.figures) >= {*TERMS, *health, "loss", "collapse"}
     assert run.figures["epoch"] == "3 of 3"
     assert len(re.findall(r"epoch \d of 3: loss ", run.log)) == 3
     assert f"train --from {model.pk}" in run.log
