@@ -178,7 +178,7 @@ class ByEncoder(Sight):
         return event_piece(record, observation.starttime, observation.endtime, self.section, placement)
 
     def vectors(self, windows: Sequence[Piece]) -> Vectors:
-        pool = stack(windows, self.section.sampling_rate_hz)
+        pool = stack(list(windows), self.section.sampling_rate_hz)
         owners, rows = features(self.network, pool, self.recipe, device=self.device)
         return mean_of_windows(rows, owners, len(pool)).astype(np.float32)
 
