@@ -73,8 +73,8 @@ class SiteAdmin(ReadOnly):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnly):
-    list_display = ["__str__", "site", "macro_f1", "balanced_accuracy", "active", "created_at"]
-    list_filter = ["site"]
+    list_display = ["__str__", "site", "kind", "macro_f1", "balanced_accuracy", "active", "created_at"]
+    list_filter = ["site", "kind"]
     actions = ["promote"]
 
     @admin.display(description="macro-F1 on held-out events")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Of an event at a station, as the columns of a catalogue name it: what a recipe's filters may ask for.
 COLUMNS = ("event_id", "event_class", "source", "description", "network", "station", "location", "station_id")
 MOST_WINDOWS = 20_000  # of a pool, where a run does not say
-LARGEST_POOL = 2_000_000_000  # bytes: it is held in memory twice while it is put together
+LARGEST_POOL = 2_000_000_000  # bytes: it is held in memory while it is put together
 
 
 def check_recipe(path: Path | str, codes: Collection[str]) -> dict[str, Any]:

@@ -43,3 +43,18 @@ def test_a_list_of_models_costs_the_same_few_queries(as_viewer, make_model, djan
         make_model()
     with django_assert_max_num_queries(5):
         assert as_viewer.get(MODELS).json()["count"] == 5
+
+
+def test_an_encoder_is_told_apart_and_never_promoted(as_manager, make_model, site, refused):
+    pool = {"windows": 2000, "stations": {"XX.AAA.00": 2000}, "events": 3}
+    encoder = make_model(kind="encoder", classes=[], pool=pool)
+    classifier = make_model(started_from=encoder, metrics={"confusion_matrix": [[3, 1], [0, 4]]})
+    (row,) = as_manager.get(MODELS, {"kind": "encoder"}).json()["results"]
+    assert (row["id"], row["kind"], row["pool"], row["started_from"]) == (encoder.pk, "encoder", pool, None)
+    (row,) = as_manager.get(MODELS, {"kind": "classifier"}).json()["results"]
+    assert (row["id"], row["kind"], row["pool"], row["started_from"]) == (classifier.pk, "classifier", {}, encoder.pk)
+    said = refused(as_manager.post(f"{MODELS}{encoder.pk}/promote/"), 409, "refused")["detail"]
+    assert said.startswith("model 1 of Test slope is a pretrained encoder, which knows no classes.")
+    site.refresh_from_db()
+    assert site.active_model is None
+    assert as_manager.get(MODELS, {"kind": "network"}).status_code == 400

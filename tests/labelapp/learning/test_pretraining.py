@@ -1,7 +1,11 @@
 """A pretraining in the application: from recordings without labels to an encoder, and on to a classifier."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +22,7 @@ from labelapp.learning.services import resume_run, start_run
 from labelapp.learning.tracking import tracked
 
 pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[3]
 # Few windows, small batches: seconds.
 QUICK = {"windows": 48, "epochs": 3, "recipe": {"training": {"batch_size": 16, "precision": "float32"}}}
 TERMS = {"invariance", "variance", "covariance", "discrimination", "correlation"}
@@ -146,7 +151,6 @@ def test_a_classifier_begins_with_the_encoder_and_says_so(recorded_site, encoder
     said = [note for note in model.metrics["notes"] if "pretrained on" in note]
     assert bool(both) == bool(said)
     assert not both or said[0].startswith(f"{len(both)} of the {len(held_out)} events held out")
-    assert work_on(recorded_site, "train", epochs=2).model.started_from is None
 
 
 def test_an_encoder_of_one_site_serves_a_new_one(recorded_site, encoder, make_other_site):
@@ -233,3 +237,41 @@ def test_the_commands_ask_for_both_and_say_what_came_of_it(recorded_site, tmp_pa
     assert Run.objects.get(kind="train").parameters == {"epochs": 1, "start": model.pk}
     with pytest.raises(CommandError, match="cannot be read as TOML"):
         call_command("pretrain", recorded_site.name, "--recipe", str(tmp_path / "none.toml"))
+
+
+def test_what_is_asked_of_a_pretraining_and_of_a_start_is_checked_without_torch():
+    """The web process checks it, and would grow by hundreds of megabytes."""
+    script = (
+        "import django, sys; django.setup(); from labelapp.learning.pipeline import beginnings; "
+        "print([m for m in ('torch', 'obspy') if m in sys.modules])"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "labelapp.settings"}
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment, cwd=ROOT
+    )
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("role", ["viewer", "expert", "manager"])
+def test_only_managers_pretrain_and_begin_with_an_encoder(client, recorded_site, encoder, request, role):
+    client.force_login(request.getfixturevalue(role))
+    for kind, parameters in (("pretrain", QUICK), ("train", {"start": encoder.pk})):
+        body = {"site": recorded_site.pk, "kind": kind, "parameters": parameters}
+        answer = client.post("/api/v1/runs/", body, content_type="application/json")
+        assert answer.status_code == (201 if role == "manager" else 403), answer.text
+
+
+def test_the_admin_pretrains_for_managers(client, manager, recorded_site):
+    client.force_login(manager)
+    form = {"action": "pretrain", "_selected_action": [recorded_site.pk]}
+    answer = client.post("/admin/catalogue/site/", form, follow=True)
+    assert "is queued" in answer.text
+    assert Run.objects.get().kind == "pretrain"
+
+
+def test_a_refusal_over_http_says_what_is_wrong(client, manager, recorded_site):
+    client.force_login(manager)
+    body = {"site": recorded_site.pk, "kind": "pretrain", "parameters": {"recipe": {"views": {"crop_share": 7}}}}
+    answer = client.post("/api/v1/runs/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert "crop_share" in answer.json()["detail"]
