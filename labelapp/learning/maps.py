@@ -42,11 +42,6 @@ def time_of(microseconds: int) -> datetime:
     return EPOCH + int(microseconds) * MICROSECOND
 
 
-def newest_map(site: Site) -> PoolMap | None:
-    """The site's newest map; None where there is none."""
-    return PoolMap.objects.filter(site=site).select_related("model", "site").order_by("-created_at", "-pk").first()
-
-
 def store_map(
     *,
     site: Site,

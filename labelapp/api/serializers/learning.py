@@ -49,7 +49,8 @@ class StartRunSerializer(Strict):
     """What to do, where, and how.
 
     `train` takes epochs, seed and start (the id of an encoder); `classify` a model, `detect` starttime and endtime;
-    `pretrain` method, encoder, epochs, windows, seed and recipe (tables of settings).
+    `pretrain` method, encoder, epochs, windows, seed and recipe (tables of settings); `map` a model of either kind,
+    windows and method ("tsne" or "pca").
     """
 
     site = SiteField()
