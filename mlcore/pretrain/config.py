@@ -228,6 +228,9 @@ class Evaluation(Section):
     batch_size: int = 64
     encoder_learning_rate: float = 5e-4  # of fine-tuning; in the linear evaluation the encoder is frozen
     classifier_learning_rate: float = 1e-3
+    # batch: in fine-tuning BatchNorm takes its statistics from the labelled windows; where these are few, what was
+    # learned is lost. kept: it goes on with those of the pool. Random weights have none to keep.
+    norms: Literal["batch", "kept"] = "batch"
     shares: tuple[float, ...] = (0.05, 0.1, 0.8)  # of labelled events that fine-tuning learns from
     test_share: float = 0.2  # of labelled events
     neighbours: int = 5  # of k-NN

@@ -80,7 +80,7 @@ def fine_tune(
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         loss = nn.CrossEntropyLoss(balanced_weights(targets, len(classes)).to(device))
         optimizer, schedule = _optimizer(model, recipe, settings.epochs * len(batches))
-        model.train()
+        _set_training(model, settings.norms)
         for _ in range(settings.epochs):
             for part in torch.randperm(len(rows), generator=draw).split(batches):
                 if should_stop():
@@ -93,6 +93,14 @@ def fine_tune(
                 optimizer.step()
                 schedule.step()
     return model.eval()
+
+
+def _set_training(model: Classifier, norms: str) -> None:
+    """Training mode, but "kept" leaves every BatchNorm that has seen batches as it is in evaluation mode."""
+    model.train()
+    for part in model.modules():
+        if norms == "kept" and isinstance(part, nn.BatchNorm2d) and part.num_batches_tracked:
+            part.eval()
 
 
 def _optimizer(

@@ -10,7 +10,7 @@ import torch
 from mlcore.checkpoint import write_atomically
 from mlcore.errors import BadConfiguration, Cancelled
 from mlcore.pretrain import evaluate as command
-from mlcore.pretrain.config import Evaluation
+from mlcore.pretrain.config import Encoder, Evaluation
 from mlcore.pretrain.evaluate import evaluate, evaluate_seed
 from mlcore.pretrain.fine_tune import _batch_sizes, features, fine_tune, mean_of_windows, scores, untrained
 from mlcore.pretrain.pool import Pool
@@ -59,6 +59,18 @@ def test_fine_tuning_is_the_same_for_the_same_seed():
     )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_an_encoder_that_has_seen_the_pool_keeps_its_statistics_where_asked():
+    recipe = replace(RECIPE, encoder=Encoder("resnet18", 0.125), evaluation=Evaluation(epochs=1, norms="kept"))
+    learned, random = untrained(recipe, seed=0), untrained(recipe, seed=0)
+    learned(torch.randn(8, 1, 17, 20))  # BatchNorm sees a batch
+    before = {name: tensor.clone() for name, tensor in learned.state_dict().items() if "running" in name}
+    tuned = fine_tune(learned, small_pool(9), range(9), CLASSES, recipe).encoder.state_dict()
+    assert before
+    assert all(torch.equal(tuned[name], tensor) for name, tensor in before.items())
+    tuned = fine_tune(random, small_pool(9), range(9), CLASSES, recipe).encoder.state_dict()
+    assert not any(torch.equal(tuned[name], random.state_dict()[name]) for name in before)
 
 
 def test_no_batch_is_of_one_window():
