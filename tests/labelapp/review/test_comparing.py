@@ -87,7 +87,7 @@ def test_three_opinions_are_compared_on_the_events_that_all_of_them_know():
 
 @pytest.mark.parametrize("name", ["yesterday", "model-7", "model-", "", "model-99999999999999", "9999-13-01"])
 def test_a_name_that_means_nothing_is_refused_in_words(site, name):
-    with pytest.raises(Invalid, match=r"no moment and no model|has no model-"):
+    with pytest.raises(Invalid, match=r"no moment and no model|has no classifier model-"):
         opinion(site, name)
 
 
