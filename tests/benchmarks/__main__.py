@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-NAMES = ["prediction", "detection", "relevance", "training", "pretraining", "label_errors", "review_page"]
+NAMES = ["prediction", "detection", "relevance", "training", "pretraining", "label_errors", "review_page", "pool_map"]
 
 
 def main(names: list[str]) -> int:

@@ -68,8 +68,8 @@ function sortAgain() {
 }
 
 function draw() {
-    Object.assign(view, { hidden: now.hidden, chosen: now.chosen, asked: now.asked });
-    view.show(now.points, sorted());
+    Object.assign(view, { chosen: now.chosen, asked: now.asked });
+    view.show(now.points, sorted(), now.hidden);
     part("legend").replaceChildren(...legend(sorted(), now.hidden, hide));
     for (const [colouring] of COLOURINGS) button(colouring).setAttribute("aria-pressed", String(colouring === now.colouring));
     drawChoice();

@@ -24,17 +24,22 @@ function mark({ colour, shape, isWindows }) {
     return canvas;
 }
 
-/** Buttons of all groups: pressed are those shown. `onHide(hidden)` hears of another set of hidden ones. */
+/** Clusters are called by their numbers: the legend says once what they are. */
+function nameOf({ name, mark: number }) {
+    return number ? [h("span", { class: "visually-hidden" }, "Cluster"), " ", number] : h("bdi", {}, name);
+}
+
+/** Buttons of all groups: pressed are those shown. `hidden` are keys of groups; `onHide(hidden)` hears of other ones. */
 export function legend({ groups }, hidden, onHide) {
-    const turn = (group) => {
+    const turn = (key) => {
         const next = new Set(hidden);
-        if (!next.delete(group)) next.add(group);
+        if (!next.delete(key)) next.add(key);
         onHide(next);
     };
-    const all = new Set(groups.keys());
+    const all = new Set(groups.map(({ key }) => key));
     return [
-        ...groups.map((group, i) => h("button", { type: "button", class: "map-group", "data-group": String(i), "aria-pressed": String(!hidden.has(i)),
-            onclick: () => turn(i), title: hidden.has(i) ? "Show" : "Hide" }, mark(group), h("bdi", {}, group.name), h("span", { class: "number" }, figure(group.count)))),
+        ...groups.map((group, i) => h("button", { type: "button", class: "map-group", "data-group": String(i), "aria-pressed": String(!hidden.has(group.key)),
+            onclick: () => turn(group.key), title: hidden.has(group.key) ? "Show" : "Hide" }, mark(group), nameOf(group), h("span", { class: "number" }, figure(group.count)))),
         h("span", { class: "row" }, h("button", { type: "button", class: "quiet small", id: "show-all", disabled: !hidden.size, onclick: () => onHide(new Set()) }, "All"),
             h("button", { type: "button", class: "quiet small", id: "show-none", disabled: hidden.size === groups.length, onclick: () => onHide(all) }, "None")),
     ];

@@ -20,7 +20,7 @@ export class MapView {
      * what was gathered.
      */
     constructor(frame, { onPoint, onClick, onLasso }) {
-        Object.assign(this, { frame, onPoint, onClick, onLasso, points: null, hidden: new Set(), chosen: new Set(), asked: new Set(),
+        Object.assign(this, { frame, onPoint, onClick, onLasso, points: null, isHidden: [], chosen: new Set(), asked: new Set(),
             ring: -1, path: null, pressed: null, isLasso: false, zoom: 1, middle: [0, 0], due: 0 });
         this.canvas = h("canvas", { tabindex: "0", role: "application", "aria-roledescription": "map of points" });
         this.over = h("canvas", { class: "map-over", "aria-hidden": "true" });
@@ -33,8 +33,8 @@ export class MapView {
 
     /* ---- what is shown ---- */
 
-    /** Points of a map, and their groups. */
-    show(points, sorted) {
+    /** Points of a map, their groups, and the keys of those that are hidden. */
+    show(points, sorted, hidden) {
         if (points !== this.points) {
             this.grid = gridOf(points);
             const { left, right, bottom, top } = this.grid.extent;
@@ -42,12 +42,13 @@ export class MapView {
             Object.assign(this, { points, middle: [this.box.x, this.box.y], zoom: 1 });
         }
         this.sorted = sorted;
+        this.isHidden = sorted.groups.map(({ key }) => hidden.has(key));
         this.order = drawingOrder(points, sorted);
         this.middles = middles(points, sorted);
         this.restyle();
     }
 
-    isShown = (row) => !this.hidden.has(this.sorted.of[row]);
+    isShown = (row) => !this.isHidden[this.sorted.of[row]];
 
     restyle() {
         this.stamps = null;
@@ -127,6 +128,10 @@ export class MapView {
         this.tag.hidden = !words || this.ring < 0;
         if (this.tag.hidden) return;
         this.tag.replaceChildren(...words);
+        this.placeTag();
+    }
+
+    placeTag() {
         const [left, top] = this.place(this.ring);
         const isRight = left > this.frame.clientWidth / 2;
         this.tag.style.transform = `translate(${left}px, ${top}px) translate(${isRight ? "calc(-100% - 12px)" : "12px"}, -50%)`;
@@ -213,14 +218,13 @@ export class MapView {
         if (!this.points || !this.pixels) return;
         const begun = performance.now();
         this.stamps ??= this.makeStamps();
-        const { pixels, points, order, sorted: { of }, scale, ratio } = this;
+        const { pixels, points, order, sorted: { of }, isHidden, scale, ratio } = this;
         pixels.clear(channels(this.ink.surface));
         const step = scale * ratio;
         const left = pixels.width / 2 - this.middle[0] * step, top = pixels.height / 2 + this.middle[1] * step;
-        const hidden = this.sorted.groups.map((_, group) => this.hidden.has(group));
         for (const row of order) {
             const x = Math.round(left + points.x[row] * step), y = Math.round(top - points.y[row] * step);
-            if (hidden[of[row]] || x < -EDGE_PX || y < -EDGE_PX || x >= pixels.width + EDGE_PX || y >= pixels.height + EDGE_PX) continue;
+            if (isHidden[of[row]] || x < -EDGE_PX || y < -EDGE_PX || x >= pixels.width + EDGE_PX || y >= pixels.height + EDGE_PX) continue;
             pixels.stamp(this.stamps[of[row]][points.event[row] < 0 ? 1 : 0], x, y);
         }
         const chosen = (row) => this.stamps[of[row]][points.event[row] < 0 ? 3 : 2];
@@ -276,6 +280,7 @@ export class MapView {
         pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
         pen.clearRect(0, 0, this.frame.clientWidth, this.frame.clientHeight);
         this.paintNumbers(pen);
+        if (this.ring >= 0) this.placeTag();
         if (this.ring >= 0) circle(pen, this.place(this.ring), this.radius / this.ratio + 4, this.ink);
         if (this.path) lasso(pen, this.path, this.ink);
     }
@@ -286,7 +291,7 @@ export class MapView {
         const taken = [];
         const isTaken = (left, top) => taken.some(([x, y]) => Math.abs(left - x) < NUMBER_PX && Math.abs(top - y) < NUMBER_PX);
         this.sorted.groups.forEach(({ mark }, group) => {
-            if (!mark || this.hidden.has(group)) return;
+            if (!mark || this.isHidden[group]) return;
             let [left, top] = this.toFrame(this.middles[group]);
             while (isTaken(left, top)) top += 4;
             taken.push([left, top]);
