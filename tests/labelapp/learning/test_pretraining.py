@@ -15,6 +15,7 @@ from labelapp.catalogue.errors import Invalid, Refused
 from labelapp.catalogue.models import ModelVersion
 from labelapp.catalogue.selectors import model_files
 from labelapp.catalogue.services import promote_model
+from labelapp.learning.claims import _host
 from labelapp.learning.models import Run
 from labelapp.learning.parameters import ENCODERS, METHODS, checked
 from labelapp.learning.pipeline import pools, pretraining
@@ -275,3 +276,14 @@ def test_a_refusal_over_http_says_what_is_wrong(client, manager, recorded_site):
     answer = client.post("/api/v1/runs/", body, content_type="application/json")
     assert answer.status_code == 400
     assert "crop_share" in answer.json()["detail"]
+
+
+def test_a_run_whose_process_was_killed_is_resumed_at_once(recorded_site, capsys):
+    """Not after the minute in which a worker of another host may still be heard."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    run = start_run(site=recorded_site, kind="pretrain", parameters=QUICK, worker=f"{_host()}-{ended.pid}-0a1b2c")
+    call_command("resume", run.pk)
+    run.refresh_from_db()
+    assert run.state == "queued"
+    assert f"Run {run.pk} is queued" in capsys.readouterr().out

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from labelapp.learning.claims import worker_name
+from labelapp.learning.claims import mark_runs_of_ended_processes, worker_name
 from labelapp.learning.management.running import LearningCommand, who_will_take_it
 from labelapp.learning.models import Run
 from labelapp.learning.services import resume_run
@@ -19,6 +19,7 @@ class Command(LearningCommand):
         found = Run.objects.filter(pk=run).first()
         if found is None:
             raise CommandError(f"There is no run {run}. The page of a site's runs lists their numbers.")
+        mark_runs_of_ended_processes()  # one that was killed on this host a moment ago is not waited for
         if wait:
             worker = worker_name()
             self.work_on(resume_run(run=found, worker=worker), worker)
