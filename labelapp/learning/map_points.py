@@ -7,14 +7,13 @@ from typing import Any
 
 from django.db import transaction
 
-from labelapp.catalogue.errors import Conflict, Invalid
+from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import Event, Explanation, Site
 from labelapp.catalogue.selectors import catalogue_events, newest_prediction
 from labelapp.learning.maps import tensors_of, time_of
 from labelapp.learning.models import PoolMap, Run
 from labelapp.learning.services import classify_anew
-from labelapp.review.asking import ask_for_events
-from labelapp.review.services import add_event
+from labelapp.review.services import add_events, ask_for_events
 from labelapp.review.spans import LONGEST_EVENT
 
 ByClass = dict[str, list[int]]
@@ -107,16 +106,14 @@ def review_points(*, pool_map: PoolMap, rows: Sequence[int], expert: Any) -> Rev
     if strange := [row for row in rows if not 0 <= row < pool_map.points]:
         raise Invalid(f"{pool_map} has {pool_map.points} points, and none in row {strange[0]}. Load the map again.")
     site = Site.objects.select_for_update(no_key=True).get(pk=pool_map.site_id)
-    reviewing = Reviewing()
-    wanted, added = _events_of(pool_map, rows, reviewing), list[Event]()
-    for row in dict.fromkeys(rows):
-        if tensors_of(pool_map)["event"][row] >= 0:
-            continue
-        event, is_new = _event_of_window(pool_map, site, row, expert, reviewing)
-        (added if is_new else wanted).extend([event] if event else [])
-    requests = ask_for_events(site=site, events=wanted, expert=expert)
-    reviewing.asked, reviewing.added, reviewing.already = len(requests.asked), len(added), len(requests.already)
-    unseen = added + _without_panels(requests.asked)
+    reviewing, rows = Reviewing(), sorted(set(rows))
+    known, free, joined = _windows_of(pool_map, site, rows)
+    added = _added(pool_map, site, free, expert, reviewing)
+    events = [*_events_of(pool_map, rows, reviewing), *known, *added]
+    requests = ask_for_events(site=site, events=events, expert=expert)
+    reviewing.added, reviewing.asked = len(added), len(requests.asked) - len(added)
+    reviewing.already = len(requests.already) + joined
+    unseen = _without_panels(requests.asked)
     reviewing.run = classify_anew(events=unseen, asked_by=expert) if unseen else None
     return reviewing
 
@@ -131,27 +128,46 @@ def _events_of(pool_map: PoolMap, rows: Sequence[int], reviewing: Reviewing) -> 
     return [known[pk] for pk in pks.values() if pk in known]
 
 
-def _event_of_window(
-    pool_map: PoolMap, site: Site, row: int, expert: Any, reviewing: Reviewing
-) -> tuple[Event | None, bool]:
-    """The event that an unlabelled window is by now, or becomes; and whether it is new."""
-    seed_id, start, end = _window(pool_map, row)
-    if known := _overlapping(site, start, end):
-        return known, False
-    station = next((each for each in site.stations.all() if each.seed_id == seed_id), None)
-    try:
-        if station is None:
-            raise Invalid(f"{site} has no station {seed_id} any more.")
-        return add_event(site=site, station=station, expert=expert, starttime=start, endtime=end), True
-    except (Invalid, Conflict) as error:
-        reviewing.refused.append({"row": row, "why": str(error)})
-        return None, False
+def _windows_of(pool_map: PoolMap, site: Site, rows: Sequence[int]) -> tuple[list[Event], list[int], int]:
+    """Of the windows among some rows: events that overlap them by now, rows of those that none does, one at a time;
+    and how many more are at the time of these, of other stations.
+    """
+    known, free, joined = list[int](), list[int](), 0
+    spans: list[tuple[datetime, datetime]] = []
+    for row in (row for row in rows if tensors_of(pool_map)["event"][row] < 0):
+        _, start, end = _window(pool_map, row)
+        if (pk := _overlapping(site, start, end)) is not None:
+            known.append(pk)
+        elif any(begin < end and stop > start for begin, stop in spans):
+            joined += 1
+        else:
+            spans.append((start, end))
+            free.append(row)
+    return list(Event.objects.filter(pk__in=known)), free, joined
 
 
-def _overlapping(site: Site, start: datetime, end: datetime) -> Event | None:
-    """The first event of the catalogue that has any of its span within."""
+def _added(pool_map: PoolMap, site: Site, rows: Sequence[int], expert: Any, reviewing: Reviewing) -> list[Event]:
+    """New events of windows; those that cannot be are refused."""
+    stations, places = {station.seed_id: station for station in site.stations.all()}, {}
+    for row in rows:
+        seed_id, start, end = _window(pool_map, row)
+        if station := stations.get(seed_id or ""):
+            places[row] = (station, start, end)
+        else:
+            reviewing.refused.append({"row": row, "why": f"{site} has no station {seed_id} any more."})
+    events = add_events(site=site, places=list(places.values()), expert=expert)
+    made = {(event.station_id, event.starttime) for event in events}
+    for row, (station, start, _) in places.items():
+        if (station.pk, start) not in made:
+            why = "An event that was added here before was moved or merged since. Find it in the catalogue."
+            reviewing.refused.append({"row": row, "why": why})
+    return events
+
+
+def _overlapping(site: Site, start: datetime, end: datetime) -> int | None:
+    """The first event of the catalogue that has any of its span within; its key."""
     events = site.events.current().filter(starttime__gt=start - LONGEST_EVENT, starttime__lt=end, endtime__gt=start)
-    return events.order_by("starttime", "pk").first()
+    return events.order_by("starttime", "pk").values_list("pk", flat=True).first()
 
 
 def _without_panels(events: Sequence[Event]) -> list[Event]:

@@ -1,5 +1,6 @@
 """Writes to the queue and the ledger, by name: leases, decisions, and the questions that the machine asks."""
 
+from labelapp.review.asking import ask_for_events
 from labelapp.review.bulk import preview_relabel, relabel_events, undo_batch
 from labelapp.review.deciding import decide
 from labelapp.review.gold import next_gold, set_gold, unset_gold
@@ -7,11 +8,13 @@ from labelapp.review.leasing import ask_for_review, next_item, release, renew_le
 from labelapp.review.policies import change_policy
 from labelapp.review.questions import fill_queue
 from labelapp.review.saving import save_filter
-from labelapp.review.spans import add_event, merge_events, move_boundaries, split_event
+from labelapp.review.spans import add_event, add_events, merge_events, move_boundaries, split_event
 from labelapp.review.undoing import undo, withdraw
 
 __all__ = [
     "add_event",
+    "add_events",
+    "ask_for_events",
     "ask_for_review",
     "change_policy",
     "decide",

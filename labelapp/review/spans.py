@@ -66,13 +66,34 @@ def add_event(
     site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     if station.site_id != site.pk:
         raise Invalid(f"{station} is no station of {site}.")
-    name = f"exp-{station.seed_id}-{iso(starttime)}"
+    name = _added_name(station, starttime)
     if site.events.filter(event_id=name).exists():
         raise Conflict(f"There is {name} already: an expert added it. Move its boundaries instead.")
     event = _new_event(site, name, station, span, source=f"added by {expert.get_username()}")
     Observation.objects.create(event=event, station=station, starttime=starttime, endtime=endtime)
     _label_or_ask(site, event, expert, event_class, reason)
     return event
+
+
+@transaction.atomic
+def add_events(*, site: Site, places: Sequence[tuple[Station, datetime, datetime]], expert: Any) -> list[Event]:
+    """Add many events without a class: of stations of the site, from when to when. Nobody is asked about them by that.
+
+    Where an event of the station was added just then before, there is none for that place. Raises as `add_event` does.
+    """
+    require_expert(expert)
+    site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)
+    if strangers := [station for station, _, _ in places if station.site_id != site.pk]:
+        raise Invalid(f"{strangers[0]} is no station of {site}.")
+    new = {_added_name(station, start): (station, _checked(start, end)) for station, start, end in places}
+    taken = set(site.events.filter(event_id__in=new).values_list("event_id", flat=True))
+    source = f"added by {expert.get_username()}"
+    events = [_event(site, name, *place, source=source) for name, place in new.items() if name not in taken]
+    Event.objects.bulk_create(events, batch_size=1000)
+    Observation.objects.bulk_create(
+        Observation(event=e, station=e.station, starttime=e.starttime, endtime=e.endtime) for e in events if e.station
+    )
+    return events
 
 
 @transaction.atomic
@@ -176,8 +197,18 @@ def _record_span(site: Site, event: Event, expert: Any, before: Span, reason: st
     )
 
 
+def _added_name(station: Station, starttime: datetime) -> str:
+    return f"exp-{station.seed_id}-{iso(starttime)}"
+
+
 def _new_event(site: Site, name: str, station: Station | None, span: Span, source: str) -> Event:
-    return Event.objects.create(
+    event = _event(site, name, station, span, source)
+    event.save(force_insert=True)
+    return event
+
+
+def _event(site: Site, name: str, station: Station | None, span: Span, source: str) -> Event:
+    return Event(
         site=site,
         event_id=name,
         starttime=span[0],

@@ -14,7 +14,7 @@ from labelapp.learning.maps import map_bytes, microseconds_of, store_map, time_o
 from labelapp.learning.models import PoolMap, Run
 from labelapp.review.models import ReviewItem, ReviewPolicy
 from labelapp.review.services import add_event
-from labelapp.review.spans import merge_events
+from labelapp.review.spans import merge_events, move_boundaries
 from tests.conftest import MORNING
 from tests.labelapp.learning.maps import make_map
 
@@ -228,6 +228,15 @@ class TestReview:
         assert refusal["row"] == 10
         assert "no station XX.GONE." in refusal["why"]
         assert not site.review_items.exists()
+
+    def test_does_not_add_again_what_was_added_here_and_moved_away_since(self, as_expert, site, expert, pool_map):
+        review(as_expert, pool_map, 10)
+        event = site.events.get(origin="expert")
+        later = event.starttime + timedelta(days=2)
+        move_boundaries(event=event, expert=expert, starttime=later, endtime=later + timedelta(seconds=4))
+        said = review(as_expert, pool_map, 10).json()
+        assert (said["asked"], said["added"], said["already"]) == (0, 0, 0)
+        assert "moved or merged since" in said["refused"][0]["why"]
 
     def test_starts_a_run_for_what_has_no_panels_where_a_model_is_active(self, as_expert, site, model, pool_map):
         site.active_model = model
