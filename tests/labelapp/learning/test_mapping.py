@@ -5,17 +5,28 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+import torch
 from django.core.files.storage import default_storage
+from django.core.management import call_command
+from scipy.spatial import cKDTree
 
+from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import Event, Observation, Recording
+from labelapp.learning import pipeline
 from labelapp.learning.maps import microseconds_of, store_map, tensors_of, time_of
 from labelapp.learning.models import PoolMap, Run
 from labelapp.learning.pipeline import map_plan, mapping
+from labelapp.learning.pipeline.classification import predict
+from labelapp.learning.pipeline.ingesting import ingest
 from labelapp.learning.pipeline.map_plan import busy_spans, drawn_windows, overlap, readings
+from labelapp.learning.pipeline.neighbours import Features
 from labelapp.learning.pipeline.representing import sight_of
-from labelapp.learning.services import start_run
-from labelapp.learning.tracking import Cancelled
-from tests.labelapp.learning.conftest import RECIPE, START
+from labelapp.learning.pipeline.windows import read_event
+from labelapp.learning.services import resume_run, start_run
+from labelapp.learning.tracking import Cancelled, tracked
+from mlcore.pretrain.spectrogram import spectrogram
+from mlcore.waveform import write_mseed
+from tests.labelapp.learning.conftest import RECIPE, START, record
 from tests.labelapp.learning.maps import make_map, untrained_classifier, untrained_encoder
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,15 +94,25 @@ class TestTheMap:
         recorded_site.save()
         assert map_of(work_on(recorded_site, "map", windows=0, method="pca")).method == "pca"
 
+    def test_puts_events_of_a_class_nearer_each_other_than_chance_would(self, recorded_site, classifier, work_on):
+        made = map_of(work_on(recorded_site, "map", windows=20, model=classifier.pk))
+        tensors = tensors_of(made)
+        labels = dict(recorded_site.events.values_list("pk", "label__code"))
+        rows = np.flatnonzero(tensors["event"] >= 0)
+        codes = np.array([labels[int(pk)] for pk in tensors["event"][rows]])
+        nearest = cKDTree(tensors["places"][rows]).query(tensors["places"][rows], k=4)[1][:, 1:]
+
+        def same(codes):
+            return (codes[nearest] == codes[:, None]).mean()
+
+        draw = np.random.default_rng(0)
+        assert same(codes) > max(same(draw.permutation(codes)) for _ in range(500))
+
     def test_draws_the_same_windows_and_places_each_time(self, recorded_site, encoder, work_on):
         first, second = (map_of(work_on(recorded_site, "map", windows=20, method="pca")) for _ in range(2))
         assert first.sha256 == second.sha256
 
     def test_says_what_cannot_be_read_and_goes_on(self, recorded_site, encoder, work_on, tmp_path, heard):
-        from labelapp.learning.pipeline.ingesting import ingest
-        from mlcore.waveform import write_mseed
-        from tests.labelapp.learning.conftest import record
-
         broken = tmp_path / "broken.mseed"
         late = START + timedelta(days=1)
         write_mseed(record([], 300, np.random.default_rng(2), starttime=late), broken)
@@ -117,8 +138,6 @@ class TestTheMap:
         assert "0 of 0 events and windows can be used, but a map needs 4. Ingest recordings" in run.error
 
     def test_needs_a_model(self, small_site):
-        from labelapp.catalogue.errors import Invalid
-
         with pytest.raises(Invalid, match="neither an encoder nor an active model"):
             start_run(site=small_site, kind="map")
         for parameters in ({"windows": 50_001}, {"windows": -1}, {"method": "umap"}, {"model": 77}, {"seed": 1}):
@@ -128,10 +147,6 @@ class TestTheMap:
 
 class TestWhatAModelSees:
     def test_by_an_encoder_is_the_mean_over_channels_and_stations(self, recorded_site, encoder):
-        import torch
-
-        from mlcore.pretrain.spectrogram import spectrogram
-
         sight, event = sight_of(encoder), recorded_site.events.prefetch_related("observations__station").first()
         (vector,) = sight.see_events([event]).vectors
         by_station, _ = sight.of_event(event)
@@ -143,14 +158,10 @@ class TestWhatAModelSees:
         np.testing.assert_allclose(vector, np.mean(rows, axis=0), rtol=1e-4, atol=1e-5)
 
     def test_by_a_classifier_is_what_neighbours_are_compared_by(self, recorded_site, classifier):
-        from labelapp.learning.pipeline.classification import predict
-        from labelapp.learning.pipeline.neighbours import Features
-        from labelapp.learning.pipeline.windows import read_event
-
         sight, found = sight_of(classifier), Features()
         events = list(recorded_site.events.prefetch_related("observations__station")[:3])
-        readings_ = [read_event(event, sight.classifier.recipe) for event in events]
-        predict(sight.classifier, classifier, readings_, found)
+        read = [read_event(event, sight.classifier.recipe) for event in events]
+        predict(sight.classifier, classifier, read, found)
         seen = sight.see_events(events)
         for event, vector in zip(events, seen.vectors, strict=True):
             np.testing.assert_allclose(vector, found.rows[event.pk], rtol=1e-3, atol=1e-3)
@@ -237,10 +248,6 @@ class TestARunThatEndedEarly:
     def test_goes_on_with_the_same_windows_and_makes_the_map_of_an_uninterrupted_one(
         self, recorded_site, killed, work_on, monkeypatch
     ):
-        from labelapp.learning import pipeline
-        from labelapp.learning.services import resume_run
-        from labelapp.learning.tracking import tracked
-
         assert killed.state == "cancelled"
         assert sorted(path.name for path in killed.checkpoint_folder.iterdir()) == [
             "000000.safetensors",
@@ -292,8 +299,6 @@ class TestFiles:
         ],
     )
     def test_that_are_no_map_are_refused(self, site, make_model, spoil):
-        from labelapp.catalogue.errors import Invalid
-
         good = make_map(site, make_model(), points=5)
         tensors = dict(tensors_of(good))
         spoil(tensors)
@@ -303,8 +308,6 @@ class TestFiles:
 
 
 def test_the_command_draws_a_map(recorded_site, encoder, capsys):
-    from django.core.management import call_command
-
     call_command("map_pool", recorded_site.name, "--wait", "--windows", "10", "--method", "pca")
     assert "50 points by" in capsys.readouterr().out
 

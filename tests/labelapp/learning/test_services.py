@@ -23,7 +23,7 @@ def labelled_site(site, make_event):
     [
         ("dance", {}, "no run of kind 'dance'"),
         ("detect", {"explain_all": True}, "no parameter 'explain_all'"),  # every detection is looked at, and explained
-        ("train", {"epoch": 3}, "no parameter 'epoch'. Parameters: epochs, seed, then_classify"),
+        ("train", {"epoch": 3}, "no parameter 'epoch'. Parameters: epochs, seed, start, then_classify"),
         ("train", {"epochs": 0}, "whole number from 1"),
         ("train", {"epochs": "3"}, "whole number from 1"),
         ("train", {"epochs": True}, "whole number from 1"),
