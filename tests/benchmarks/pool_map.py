@@ -173,16 +173,16 @@ WORDS = {
 }
 
 
-def say(what: str, found: dict[str, list[float]] | None, own: dict[str, list[float]] | None = None) -> None:
+def say(what: str, found: dict[str, list[float]], own: dict[str, list[float]] | None = None) -> None:
     """A line for each measurement; of another way also how many times as long it takes."""
-    for name, values in (found or {}).items():
-        ordered = sorted(values) or [float("nan")]
+    for name, words in WORDS.items():
+        if not (ordered := sorted(found.get(name, []))):
+            continue
         middle = statistics.median(ordered)
-        line = (
-            f"{what}: {WORDS[name]}: median {middle:,.1f} ms, 90 % below {ordered[int(0.9 * (len(ordered) - 1))]:,.1f}"
-        )
+        p90 = ordered[min(len(ordered) - 1, int(0.9 * len(ordered)))]
+        line = f"{what}: {words}: median {middle:,.1f} ms, 90 % below {p90:,.1f}"
         ratio = f" ({middle / statistics.median(own[name]):.1f} × the canvas)" if own and own.get(name) else ""
-        print(f"{line}, {len(values)} times{ratio}")
+        print(f"{line}, {len(ordered)} times{ratio}")
 
 
 if __name__ == "__main__":
