@@ -38,17 +38,24 @@ class Archive:
         """NET.STA.LOC of all that recorded."""
         return sorted({header.station_id for header, _ in self.headers})
 
+    @cached_property
+    def _by_station(self) -> dict[str, list[tuple[TraceHeader, Path]]]:
+        found: dict[str, list[tuple[TraceHeader, Path]]] = {}
+        for header, path in self.headers:
+            found.setdefault(header.station_id, []).append((header, path))
+        return found
+
     def spans(self, station: str) -> list[Span]:
         """When a station recorded at one rate. Ends are exclusive."""
-        own = [header for header, _ in self.headers if header.station_id == station]
-        return list(joined((h.starttime, h.endtime, h.sampling_rate_hz) for h in own))
+        own = self._by_station.get(station, [])
+        return list(joined((h.starttime, h.endtime, h.sampling_rate_hz) for h, _ in own))
 
     def files(self, station: str, starttime: datetime, endtime: datetime) -> list[Path]:
         """The files that hold anything of a station in a time span, each once."""
         found = [
             path
-            for header, path in self.headers
-            if header.station_id == station and header.starttime <= endtime and header.endtime >= starttime
+            for header, path in self._by_station.get(station, [])
+            if header.starttime <= endtime and header.endtime >= starttime
         ]
         return list(dict.fromkeys(found))
 

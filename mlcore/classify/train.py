@@ -211,6 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _train(options: argparse.Namespace) -> dict[str, Any]:
     """Train and save; what is told of it."""
     recipe = _recipe(options)
+    start = _start(options.start, recipe)
     entries, unreadable = read_catalogue(options.catalogue, recipe.catalogue)
     windows, skipped = load_event_windows(entries, options.waveforms, recipe, progress=show_progress)
     require_windows(windows, [*unreadable, *skipped])
@@ -219,7 +220,7 @@ def _train(options: argparse.Namespace) -> dict[str, Any]:
         windows,
         sorted(set(windows.labels)),
         recipe,
-        start=_start(options.start, recipe),
+        start=start,
         trained_on=f"{Path(options.catalogue).name}: {len(windows)} windows of {len(set(windows.groups))} events",
         progress=show_progress,
         checkpoint_path=out / "training.safetensors",

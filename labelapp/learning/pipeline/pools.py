@@ -26,6 +26,7 @@ from mlcore.training import Progress
 
 RECIPE = "pretraining.json"
 SAID = 20  # reasons that are logged one by one
+NONE = np.zeros(0)
 
 
 def kept_pool(job: Job, share: float) -> tuple[Pool, Pretraining]:
@@ -45,7 +46,7 @@ def _read(job: Job, recipe: Pretraining, share: float) -> Pool:
     """Windows of everything that the site's recordings hold. Raises Invalid where none can be used."""
 
     def tell(progress: Progress) -> None:
-        figures = {"windows": round(progress.metrics.get("windows", 0)), "seen": round(progress.metrics.get("of", 0))}
+        figures = {"windows": round(progress.metrics.get("windows", 0)), "of": round(progress.metrics.get("of", 0))}
         job.progress("reading recordings", share * progress.fraction, figures)
 
     archive = archive_of(job)
@@ -99,14 +100,12 @@ def _header(recording: Recording, trace: Any) -> TraceHeader:
 def events_within(site: Site, pool: Pool, window_s: float) -> list[str]:
     """Ids of the site's events that lie, wholly or in part, in a window of the pool at a station that observed them."""
     starts = _starts_by_station(pool)
-    rows = Observation.objects.filter(event__site=site, event__merged_into__isnull=True).select_related("station")
     found = set()
-    for observation in rows.only("event__event_id", "starttime", "endtime", "station").select_related(
-        "event", "station"
-    ):
-        own = starts.get(observation.station.seed_id)
+    observations = Observation.objects.filter(event__site=site, event__merged_into__isnull=True)
+    for observation in observations.select_related("event", "station").iterator():
+        own = starts.get(observation.station.seed_id, NONE)
         begin, end = observation.starttime.timestamp() - window_s, observation.endtime.timestamp()
-        if own is not None and np.searchsorted(own, end, "left") > np.searchsorted(own, begin, "right"):
+        if np.searchsorted(own, end, "left") > np.searchsorted(own, begin, "right"):
             found.add(observation.event.event_id)
     return sorted(found)
 
