@@ -94,7 +94,7 @@ def test_only_a_manager_may_train_from_it_and_only_where_it_fits(text_of, manage
     site.save()
     shown = text_of(manager, "model", encoder.pk)
     assert "Train a classifier from it" not in shown
-    assert "cannot begin with it" in shown
+    assert "its next classifier cannot begin with it" in shown
 
 
 def test_a_classifier_says_which_pool_and_which_labels_it_has_seen(text_of, viewer, make_encoder, make_model):

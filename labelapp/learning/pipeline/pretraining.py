@@ -42,12 +42,17 @@ def pretrain(job: Job) -> None:
         pool, recipe = kept_pool(job, READ)
         learned = _learn(job, pool, recipe)
         run.model = _store(job, learned, events_within(run.site, pool, recipe.pool.window_s))
-    verdict = (
-        f"{run.model} is an encoder that has learned from {run.model.trained_on}. "
-        f"Begin with it: train --from {run.model.pk}"
-    )
+    verdict = f"{run.model} is an encoder that has learned from {run.model.trained_on}. {_use_of(run.model)}"
     job.progress("done", 1.0, {"model": run.model.number, "verdict": verdict}, verdict)
     shutil.rmtree(run.checkpoint_folder, ignore_errors=True)
+
+
+def _use_of(encoder: ModelVersion) -> str:
+    """What can be done with it."""
+    name = encoder.recipe["encoder"]["name"]
+    if name == "stft_cnn":
+        return f"Begin with it: train --from {encoder.pk}"
+    return f"It serves maps and comparisons: a classifier begins with an stft_cnn only, not with {name}."
 
 
 def _learn(job: Job, pool: Pool, recipe: Pretraining) -> Learned:

@@ -287,3 +287,12 @@ def test_a_run_whose_process_was_killed_is_resumed_at_once(recorded_site, capsys
     run.refresh_from_db()
     assert run.state == "queued"
     assert f"Run {run.pk} is queued" in capsys.readouterr().out
+
+
+def test_an_encoder_that_is_no_stft_cnn_is_pretrained_too_but_no_classifier_begins_with_it(recorded_site, work_on):
+    recipe = {**QUICK["recipe"], "encoder": {"width": 0.125}, "method": {"projector": 32, "groups": 4}}
+    run = work_on(recorded_site, "pretrain", encoder="resnet18", epochs=1, windows=32, recipe=recipe)
+    assert run.state == "done", run.log
+    assert "a classifier begins with an stft_cnn only, not with resnet18" in run.figures["verdict"]
+    with pytest.raises(Invalid, match=r"encoder.name is 'resnet18', but 'stft_cnn' is needed"):
+        start_run(site=recorded_site, kind="train", parameters={"start": run.model.pk})
