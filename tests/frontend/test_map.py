@@ -325,3 +325,13 @@ def winds(point, polygon):
     corners = [complex(x - point[0], y - point[1]) for x, y in polygon]
     turns = [np.angle(after / before) for before, after in zip(corners, [*corners[1:], corners[0]], strict=True)]
     return abs(sum(turns)) > np.pi
+
+
+def test_a_run_that_failed_says_why_until_a_map_is_there(client, site, viewer, model_row):
+    client.force_login(viewer)
+    run = Run.objects.create(site=site, kind="map", state="failed", error="No window could be read.")
+    text = client.get(f"/sites/{site.pk}/map/").text
+    assert f"Run {run.pk}" in text
+    assert "No window could be read." in text
+    make_map(site, model_row, points=20)
+    assert "No window could be read." not in client.get(f"/sites/{site.pk}/map/").text
