@@ -67,7 +67,10 @@ def plan_of(site: Site, stations: Sequence[Station], window_s: float, most_windo
     if len(pks) > MOST_POINTS:
         note = f"{MOST_POINTS} of {len(pks)} events are drawn by chance: a map holds no more"
         pks = sorted(np.random.default_rng(SEED).choice(pks, MOST_POINTS, replace=False).tolist())
-    chosen = drawn_windows(site, stations, window_s, min(most_windows, MOST_POINTS - len(pks)))
+    most = min(most_windows, MOST_POINTS - len(pks))
+    chosen = drawn_windows(site, stations, window_s, most)
+    if len(chosen) < most and not note:
+        note = f"{len(chosen)} windows of {window_s:g} s that no event overlaps were recorded; {most} were asked for"
     return Plan(list(in_parts(pks)), list(in_parts(chosen)), note)
 
 

@@ -185,6 +185,8 @@ class TestWindowsToChooseFrom:
         grid = [START + timedelta(seconds=6 * number) for number in range(820 // 6)]
         free = [s for s in grid if not any(a < s + timedelta(seconds=6) and b > s for a, b in spans)]
         assert [time_of(start) for _, start in found] == free
+        note = map_plan.plan_of(recorded_site, [heard], 6.0, 10_000).note
+        assert note == f"{len(free)} windows of 6 s that no event overlaps were recorded; 10000 were asked for"
 
     def test_are_drawn_from_the_whole_time_and_never_twice_where_there_are_very_many(
         self, recorded_site, heard, monkeypatch
