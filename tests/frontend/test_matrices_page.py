@@ -126,7 +126,7 @@ def test_the_form_takes_a_time_and_keeps_it(show, reviewed):
     [
         ("before=at&before_at=soon", "no moment and no model"),
         ("before=at", "no moment and no model"),
-        ("after=model-9", "Its models: model-1, model-2"),
+        ("after=model-9", "Its classifiers: model-1, model-2"),
         ("against=%00", "no moment"),
     ],
 )
