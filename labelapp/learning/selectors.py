@@ -1,10 +1,14 @@
-"""Runs for lists and pages, after a look for workers that fell silent."""
+"""Runs for lists and pages, after a look for workers that fell silent; and the maps that a user may see."""
+
+from typing import Any
 
 from django.db.models import QuerySet
 
-from labelapp.catalogue.models import Event, Site
+from labelapp.catalogue.models import Event, ModelVersion, Site
+from labelapp.catalogue.roles import is_manager
 from labelapp.learning.claims import mark_silent_runs
-from labelapp.learning.models import Run
+from labelapp.learning.models import PoolMap, Run
+from labelapp.review.models import ReviewPolicy
 
 
 def runs(site: Site | None = None) -> QuerySet[Run]:
@@ -29,3 +33,15 @@ def run_explaining(event: Event) -> Run | None:
     """The run under way that makes this event's maps, because an expert asked for them."""
     live = (run for run in under_way(event.site) if run.parameters.get("explain_all"))
     return next((run for run in live if event.pk in (run.parameters.get("events") or [])), None)
+
+
+def maps_for(user: Any) -> QuerySet[PoolMap]:
+    """Pool maps, newest first. Of a site that is reviewed blind, those that a classifier made are for managers.
+
+    Where a classifier places an event tells what it says of it; an encoder has seen no label.
+    """
+    maps = PoolMap.objects.select_related("site__active_model", "model")
+    if is_manager(user):
+        return maps
+    blind = ReviewPolicy.objects.filter(blind=True).values("site")
+    return maps.exclude(site__in=blind, model__kind=ModelVersion.Kind.CLASSIFIER)

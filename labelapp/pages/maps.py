@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404
 from labelapp.catalogue.models import Site
 from labelapp.learning.models import PoolMap, Run
 from labelapp.learning.parameters import default_map_model
-from labelapp.learning.selectors import under_way
+from labelapp.learning.selectors import maps_for, under_way
 from labelapp.pages.around import site_facts
 from labelapp.pages.modules import modules_of
 from labelapp.pages.site import for_viewers, get_site, site_page
@@ -17,7 +17,7 @@ from labelapp.review.selectors import policy_of
 @for_viewers
 def pool_map(request: HttpRequest, map_id: int) -> HttpResponse:
     """One map."""
-    row = get_object_or_404(PoolMap.objects.select_related("site__active_model", "model"), pk=map_id)
+    row = get_object_or_404(maps_for(request.user), pk=map_id)
     return _page(request, row.site, row)
 
 
@@ -29,7 +29,7 @@ def site_map(request: HttpRequest, site_id: int) -> HttpResponse:
 
 def _page(request: HttpRequest, site: Site, asked: PoolMap | None) -> HttpResponse:
     """The shell only: the page's module asks the API for the points and draws."""
-    maps = list(PoolMap.objects.filter(site=site).select_related("model"))
+    maps = list(maps_for(request.user).filter(site=site))
     newest = maps[0] if maps else None
     shown = asked or newest
     return site_page(

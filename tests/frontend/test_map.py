@@ -229,6 +229,7 @@ def test_a_viewer_looks_and_chooses_but_sends_nothing(open_map, viewer):
 
 def test_a_blind_site_keeps_predictions_back_and_says_so(open_map, site):
     ReviewPolicy.objects.create(site=site, blind=True)
+    site.models.update(kind="encoder")
     page = open_map("?colour=prediction")
     button = page.get_by_role("button", name="Prediction")
     expect(button).to_be_disabled()

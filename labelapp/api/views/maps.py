@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views.decorators.gzip import gzip_page
@@ -27,17 +28,24 @@ from labelapp.catalogue.roles import EXPERT
 from labelapp.learning.map_points import classes_now, point_of, review_points
 from labelapp.learning.maps import map_bytes
 from labelapp.learning.models import PoolMap
+from labelapp.learning.selectors import maps_for
 from labelapp.review.opinions import is_told
 from labelapp.review.selectors import policy_of
 
 
 class MapViewSet(Rows):
-    """Pool maps: what a model sees in a site's events and unlabelled windows, in two dimensions."""
+    """Pool maps: what a model sees in a site's events and unlabelled windows, in two dimensions.
 
-    queryset = PoolMap.objects.select_related("model", "site")
+    Of a site that is reviewed blind, maps that a classifier made are for managers.
+    """
+
+    queryset = PoolMap.objects.all()
     serializer_class = PoolMapSerializer
     filterset_class = MapFilters
     needs = {"review": EXPERT}
+
+    def get_queryset(self) -> QuerySet[PoolMap]:
+        return maps_for(self.request.user)
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 304: None})
     @action(detail=True, pagination_class=None, filterset_class=None)

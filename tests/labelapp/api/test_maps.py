@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from safetensors.numpy import load
 
-from labelapp.catalogue.models import Event, Station
+from labelapp.catalogue.models import Event, ModelVersion, Station
 from labelapp.learning.maps import map_bytes, microseconds_of, store_map, time_of
 from labelapp.learning.models import PoolMap, Run
 from labelapp.review.models import ReviewItem, ReviewPolicy
@@ -168,7 +168,16 @@ class TestABlindSite:
         make_prediction(events[0], "rockfall", model=model)
 
     @pytest.mark.parametrize("role", ["viewer", "expert"])
-    def test_does_not_tell_predictions_to_who_is_to_decide(self, request, pool_map, role):
+    def test_does_not_show_where_a_classifier_places_events_to_who_is_to_decide(self, request, site, pool_map, role):
+        client = request.getfixturevalue(f"as_{role}")
+        assert client.get("/api/v1/maps/", {"site": site.pk}).json()["results"] == []
+        assert get(client, pool_map, "points/").status_code == 404
+        assert client.get(f"/maps/{pool_map.pk}/").status_code == 404
+        assert client.get(f"/sites/{site.pk}/map/").context["map"] is None
+
+    @pytest.mark.parametrize("role", ["viewer", "expert"])
+    def test_does_not_tell_predictions_to_who_is_to_decide(self, request, model, pool_map, role):
+        ModelVersion.objects.filter(pk=model.pk).update(kind=ModelVersion.Kind.ENCODER)
         client = request.getfixturevalue(f"as_{role}")
         assert get(client, pool_map, "classes/").json() == {
             "labels": {"quake": [0, 3], "rockfall": [1]},
