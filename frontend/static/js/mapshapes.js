@@ -73,39 +73,39 @@ export class Pixels {
     constructor(width, height, margin) {
         Object.assign(this, { width, height, margin, stride: width + 2 * margin });
         this.image = new ImageData(this.stride, height + 2 * margin);
-        this.words = new Uint32Array(this.image.data.buffer);
+        this.words = new Int32Array(this.image.data.buffer); // opaque, a pixel each: 0xff, blue, green, red
     }
 
     clear([red, green, blue]) {
-        this.words.fill(((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0);
+        this.words.fill((255 << 24) | (blue << 16) | (green << 8) | red);
     }
 
-    /** Makes a stamp ready for this width: where each of its pixels lies from its middle, and its colours as words. */
+    /**
+     * Makes a stamp ready for this width: where each of its pixels lies from its middle, what it adds to red and blue
+     * and to green, and how much it leaves of what is there, in 256ths. Red and blue go in one multiplication.
+     */
     prepare({ dx, dy, alpha, colour }) {
-        const offsets = Int32Array.from(dx, (x, i) => dy[i] * this.stride + x);
-        const words = Uint32Array.from(dx, (_, i) => ((255 << 24) | (colour[3 * i + 2] << 16) | (colour[3 * i + 1] << 8) | colour[3 * i]) >>> 0);
-        return { offsets, words, alpha };
+        const share = (i) => alpha[i] + (alpha[i] >> 7);
+        return {
+            offsets: Int32Array.from(dx, (x, i) => dy[i] * this.stride + x),
+            redBlue: Int32Array.from(dx, (_, i) => Math.imul((colour[3 * i + 2] << 16) | colour[3 * i], share(i))),
+            green: Int32Array.from(dx, (_, i) => (colour[3 * i + 1] << 8) * share(i)),
+            rest: Int32Array.from(dx, (_, i) => 256 - share(i)),
+        };
     }
 
     /** Lays a prepared stamp over what is there, its middle at a pixel of the canvas. */
-    stamp({ offsets, words, alpha }, x, y) {
+    stamp({ offsets, redBlue, green, rest }, x, y) {
         const middle = (y + this.margin) * this.stride + x + this.margin;
-        const target = this.words;
+        const { words } = this;
         for (let i = 0; i < offsets.length; i++) {
-            const at = middle + offsets[i];
-            target[at] = alpha[i] === 255 ? words[i] : mixed(words[i], target[at], alpha[i]);
+            const at = middle + offsets[i], under = words[at];
+            words[at] = (255 << 24) | (((redBlue[i] + Math.imul(under & 0xff00ff, rest[i])) >>> 8) & 0xff00ff)
+                | (((green[i] + Math.imul(under & 0xff00, rest[i])) >>> 8) & 0xff00);
         }
     }
 
     put(pen) {
         pen.putImageData(this.image, -this.margin, -this.margin);
     }
-}
-
-/** Of two opaque colours, alpha / 255 of `over` and the rest of `under`; red and blue go in one multiplication. */
-function mixed(over, under, alpha) {
-    const share = alpha + (alpha >> 7), rest = 256 - share;
-    const redBlue = (((over & 0xff00ff) * share + (under & 0xff00ff) * rest) >>> 8) & 0xff00ff;
-    const green = (((over & 0xff00) * share + (under & 0xff00) * rest) >>> 8) & 0xff00;
-    return (0xff000000 | redBlue | green) >>> 0;
 }

@@ -43,7 +43,7 @@ export class MapView {
         }
         this.sorted = sorted;
         this.isHidden = sorted.groups.map(({ key }) => hidden.has(key));
-        this.order = drawingOrder(points, sorted);
+        this.order = drawingOrder(points, sorted, this.grid.rows);
         this.middles = middles(points, sorted);
         this.restyle();
     }
