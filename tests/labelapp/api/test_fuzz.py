@@ -6,6 +6,8 @@ from hypothesis import HealthCheck, given, seed, settings
 from rest_framework.authtoken.models import Token
 from schemathesis import GenerationMode, checks
 
+from tests.labelapp.learning.maps import make_map
+
 CHECKS = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -26,6 +28,7 @@ def ids(site, ask, decide, run, manager):
     relabel, item = decide(ask(), "rockfall"), ask()
     rows = {"sites": site, "relabels": relabel, "review-items": item, "runs": run}
     rows |= {"events": item.event, "models": item.prediction.model, "explanations": item.prediction.explanations.get()}
+    rows["maps"] = make_map(site, item.prediction.model, points=20, events=[item.event])
     rows["saved-filters"] = manager.saved_filters.create(site=site, name="doubts", query={"reason": "doubt"})
     return {name: row.pk for name, row in rows.items()}
 
@@ -53,7 +56,8 @@ def fuzz(strategy, headers):
 @pytest.mark.slow
 def test_what_the_schema_allows_is_answered_as_the_schema_says(operations, ids, headers):
     for operation in operations:
-        existing = {"id": ids[operation.path.split("/")[3]]} if operation.path_parameters else None
+        named = {"id": ids.get(operation.path.split("/")[3]), "row": 0}
+        existing = {each.name: named[each.name] for each in operation.path_parameters if each.name in named} or None
         site = {"site": str(ids["sites"])} if "." in operation.path and not existing else None
         fuzz(operation.as_strategy(path_parameters=existing, query=site), headers)
 
