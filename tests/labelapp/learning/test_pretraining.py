@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,17 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from labelapp.catalogue.errors import Invalid, Refused
-from labelapp.catalogue.models import ModelVersion
+from labelapp.catalogue.models import ModelVersion, Recording, Trace
 from labelapp.catalogue.selectors import model_files
 from labelapp.catalogue.services import promote_model
 from labelapp.learning.claims import _host
 from labelapp.learning.models import Run
 from labelapp.learning.parameters import ENCODERS, METHODS, checked
 from labelapp.learning.pipeline import pools, pretraining
+from labelapp.learning.pipeline.recipes import load_classifier, pretraining_recipe
 from labelapp.learning.services import resume_run, start_run
 from labelapp.learning.tracking import tracked
+from tests.labelapp.learning.conftest import START
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,6 +37,20 @@ def encoder(recorded_site, work_on):
     run = work_on(recorded_site, "pretrain", **QUICK)
     assert run.state == "done", run.log
     return run.model
+
+
+@pytest.fixture
+def light_site(small_site, station, make_event):
+    """A site that knows of a recording and of a labelled event, for what is refused before anything is read."""
+    recording = Recording.objects.create(
+        site=small_site, path="/nowhere", sha256="0" * 64, size_bytes=1, format="MSEED"
+    )
+    begin, end = START, START + timedelta(hours=1)
+    Trace.objects.create(
+        recording=recording, station=station, channel="HHZ", starttime=begin, endtime=end, sampling_rate_hz=50.0
+    )
+    make_event()
+    return small_site
 
 
 def test_a_pretraining_stores_an_encoder_with_its_pool_its_terms_and_its_health(recorded_site, work_on):
@@ -71,8 +88,6 @@ def test_events_within_a_pool_are_those_that_overlap_a_window_at_their_station(r
 
 
 def _pool(facts):
-    from datetime import UTC, datetime
-
     from mlcore.pretrain.pool import Facts, Pool
 
     told = tuple(Facts(station, datetime.fromtimestamp(time, UTC)) for station, time in facts)
@@ -166,29 +181,33 @@ def test_an_encoder_that_does_not_fit_is_refused_with_what_to_do(recorded_site, 
         start_run(site=recorded_site, kind="train", parameters={"start": encoder.pk})
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("start", [None, True, "1", -1, 2**70, 10**6, [1]])
-def test_what_is_no_encoder_is_refused_as_a_start(recorded_site, start, make_model):
+def test_what_is_no_encoder_is_refused_as_a_start(light_site, start, make_model):
     start = make_model().pk if start is None else start
     with pytest.raises(Invalid, match="but must be the id of a"):
-        start_run(site=recorded_site, kind="train", parameters={"start": start})
+        start_run(site=light_site, kind="train", parameters={"start": start})
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["classify", "detect"])
-def test_an_encoder_is_refused_where_a_classifier_is_needed(recorded_site, encoder, kind):
+def test_an_encoder_is_refused_where_a_classifier_is_needed(light_site, make_model, kind):
+    encoder = make_model(kind="encoder", classes=[])
     with pytest.raises(Invalid, match="is a pretrained encoder, which knows no classes"):
-        start_run(site=recorded_site, kind=kind, parameters={"model": encoder.pk})
+        start_run(site=light_site, kind=kind, parameters={"model": encoder.pk})
     with pytest.raises(Invalid, match="has no active model"):
-        start_run(site=recorded_site, kind=kind, parameters={})
+        start_run(site=light_site, kind=kind, parameters={})
 
 
-def test_an_encoder_is_never_promoted_nor_loaded_as_a_classifier(recorded_site, encoder, manager):
-    from labelapp.learning.pipeline.recipes import load_classifier
-
+@pytest.mark.django_db
+def test_an_encoder_is_never_promoted_nor_loaded_as_a_classifier(make_model, manager):
+    encoder = make_model(kind="encoder", classes=[])
     for act in (lambda: promote_model(model=encoder, by=manager), lambda: load_classifier(encoder)):
         with pytest.raises(Refused, match=f"which knows no classes.*--from {encoder.pk}"):
             act()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
@@ -208,9 +227,9 @@ def test_an_encoder_is_never_promoted_nor_loaded_as_a_classifier(recorded_site, 
         ({"colour": 1}, "no parameter 'colour'"),
     ],
 )
-def test_what_cannot_work_is_refused_in_words(recorded_site, parameters, said):
+def test_what_cannot_work_is_refused_in_words(light_site, parameters, said):
     with pytest.raises(Invalid, match=said):
-        start_run(site=recorded_site, kind="pretrain", parameters=parameters)
+        start_run(site=light_site, kind="pretrain", parameters=parameters)
     assert not Run.objects.exists()
 
 
@@ -253,26 +272,31 @@ def test_what_is_asked_of_a_pretraining_and_of_a_start_is_checked_without_torch(
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("role", ["viewer", "expert", "manager"])
-def test_only_managers_pretrain_and_begin_with_an_encoder(client, recorded_site, encoder, request, role):
+def test_only_managers_pretrain_and_begin_with_an_encoder(client, light_site, make_model, request, role):
     client.force_login(request.getfixturevalue(role))
+    recipe = pretraining_recipe(light_site, {}).to_dict()
+    encoder = make_model(kind="encoder", classes=[], recipe=recipe)
     for kind, parameters in (("pretrain", QUICK), ("train", {"start": encoder.pk})):
-        body = {"site": recorded_site.pk, "kind": kind, "parameters": parameters}
+        body = {"site": light_site.pk, "kind": kind, "parameters": parameters}
         answer = client.post("/api/v1/runs/", body, content_type="application/json")
         assert answer.status_code == (201 if role == "manager" else 403), answer.text
 
 
-def test_the_admin_pretrains_for_managers(client, manager, recorded_site):
+@pytest.mark.django_db
+def test_the_admin_pretrains_for_managers(client, manager, light_site):
     client.force_login(manager)
-    form = {"action": "pretrain", "_selected_action": [recorded_site.pk]}
+    form = {"action": "pretrain", "_selected_action": [light_site.pk]}
     answer = client.post("/admin/catalogue/site/", form, follow=True)
     assert "is queued" in answer.text
     assert Run.objects.get().kind == "pretrain"
 
 
-def test_a_refusal_over_http_says_what_is_wrong(client, manager, recorded_site):
+@pytest.mark.django_db
+def test_a_refusal_over_http_says_what_is_wrong(client, manager, light_site):
     client.force_login(manager)
-    body = {"site": recorded_site.pk, "kind": "pretrain", "parameters": {"recipe": {"views": {"crop_share": 7}}}}
+    body = {"site": light_site.pk, "kind": "pretrain", "parameters": {"recipe": {"views": {"crop_share": 7}}}}
     answer = client.post("/api/v1/runs/", body, content_type="application/json")
     assert answer.status_code == 400
     assert "crop_share" in answer.json()["detail"]
