@@ -336,3 +336,10 @@ def test_a_run_that_failed_says_why_until_a_map_is_there(client, site, viewer, m
     assert "No window could be read." in text
     make_map(site, model_row, points=20)
     assert "No window could be read." not in client.get(f"/sites/{site.pk}/map/").text
+
+
+def test_who_reviews_blind_is_told_why_a_classifiers_map_is_not_shown(client, site, viewer, model_row):
+    make_map(site, model_row, points=20)
+    ReviewPolicy.objects.create(site=site, blind=True)
+    client.force_login(viewer)
+    assert "only maps of encoders, which know no classes, are shown to you" in client.get(f"/sites/{site.pk}/map/").text

@@ -26,7 +26,7 @@ function mark({ colour, shape, isWindows }) {
 
 /** Clusters are called by their numbers: the legend says once what they are. */
 function nameOf({ name, mark: number }) {
-    return number ? [h("span", { class: "visually-hidden" }, "Cluster"), " ", number] : h("bdi", {}, name);
+    return number ? [h("span", { class: "visually-hidden" }, "Cluster"), " ", h("b", {}, number)] : h("bdi", {}, name);
 }
 
 /** Buttons of all groups: pressed are those shown. `hidden` are keys of groups; `onHide(hidden)` hears of other ones. */

@@ -133,7 +133,7 @@ export class MapView {
 
     placeTag() {
         const [left, top] = this.place(this.ring);
-        const isRight = left > this.frame.clientWidth / 2;
+        const isRight = left + this.tag.offsetWidth + 20 > this.frame.clientWidth;
         this.tag.style.transform = `translate(${left}px, ${top}px) translate(${isRight ? "calc(-100% - 12px)" : "12px"}, -50%)`;
     }
 
