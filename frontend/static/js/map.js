@@ -159,7 +159,7 @@ async function send() {
 
 function sentWords(answer) {
     const { words, refused } = resultWords([answer]);
-    return [h("p", {}, words, " ", h("a", { href: `/sites/${facts.site.id}/queue/?reason=request` }, "See them in the queue"),
+    return [h("p", {}, words, " × marks them on the map. ", h("a", { href: `/sites/${facts.site.id}/queue/?reason=request` }, "See them in the queue"),
         answer.run ? [" · ", h("a", { href: answer.run.replace("/api/v1", "") }, "a run prepares what has no relevance map yet")] : null),
     refused.length ? h("ul", {}, refused.map(({ row, why }) => h("li", { class: "bad" }, `${timeWords(factsOf(row).start)}: ${why}`))) : ""];
 }

@@ -20,7 +20,8 @@ export class Card {
     /** `site`: its id; `map`: { id, window_s, stations }; `onChoose(row)` chooses the point, or lets it go. */
     constructor(element, { site, map, onChoose }) {
         Object.assign(this, { element, site, map, onChoose, row: -1, waiting: 0, question: null });
-        this.head = h("div", { class: "map-facts" });
+        this.head = h("div", { class: "map-facts" }, h("p", { class: "muted small" }, "What you point at is shown here with its waveform. ",
+            h("kbd", {}, "P"), " and the arrow keys go from point to point; ", h("kbd", {}, "F"), " filters, ", h("kbd", {}, "Shift+F"), " takes the next band."));
         this.timeline = new Timeline({ label: "Waveform of the point" });
         this.status = h("p", { class: "around-status", id: "card-status" });
         element.append(this.head, this.timeline.element, this.status);

@@ -262,7 +262,7 @@ export class MapView {
         const surface = channels(this.ink.surface), muted = channels(this.ink.muted), text = channels(this.ink.text);
         const grey = muted.map((level, c) => Math.round(0.8 * level + 0.2 * surface[c]));
         const { radius, ratio, opacity } = this;
-        this.mark = this.pixels.prepare(stampOf({ shape: "cross", radius: radius * 0.8, fill: text, outline: surface, edge: ratio }));
+        this.mark = this.pixels.prepare(stampOf({ shape: "cross", radius: radius * 0.65, fill: text, outline: surface, edge: ratio }));
         return this.sorted.groups.map(({ colour, shape, isWindows }) => {
             const fill = colour === GREY ? grey : channels(colour);
             const outline = contrast(fill, surface) < FAINT ? muted : surface;
