@@ -36,11 +36,9 @@ class Plan:
 
     events: list[list[int]]
     windows: list[list[tuple[int, int]]]
+    # NET.STA.LOC by their numbers: a site may have more stations when a run goes on.
+    stations: list[str]
     note: str = ""
-
-    @property
-    def parts(self) -> int:
-        return len(self.events) + len(self.windows)
 
     @property
     def points(self) -> int:
@@ -48,16 +46,16 @@ class Plan:
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps([self.events, self.windows, self.note]).encode())
+        write_atomically(path, json.dumps([self.events, self.windows, self.stations, self.note]).encode())
 
     @classmethod
     def load(cls, path: Path) -> "Plan | None":
         """The plan in a file; None where there is no whole one."""
         try:
-            events, windows, note = json.loads(path.read_text(encoding="utf-8"))
+            events, windows, stations, note = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return cls(events, [[(number, start) for number, start in part] for part in windows], note)
+        return cls(events, [[(number, start) for number, start in part] for part in windows], stations, note)
 
 
 def plan_of(site: Site, stations: Sequence[Station], window_s: float, most_windows: int) -> Plan:
@@ -71,7 +69,7 @@ def plan_of(site: Site, stations: Sequence[Station], window_s: float, most_windo
     chosen = drawn_windows(site, stations, window_s, most)
     if len(chosen) < most and not note:
         note = f"{len(chosen)} windows of {window_s:g} s that no event overlaps were recorded; {most} were asked for"
-    return Plan(list(in_parts(pks)), list(in_parts(chosen)), note)
+    return Plan(list(in_parts(pks)), list(in_parts(chosen)), [station.seed_id for station in stations], note)
 
 
 def in_parts(items: Sequence[Any]) -> Iterator[list[Any]]:

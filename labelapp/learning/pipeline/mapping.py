@@ -43,8 +43,9 @@ def map_pool(job: Job) -> None:
     """Draw the map that a run asks for, and keep it."""
     run = job.run
     run.model = model_of(run)
+    job.progress("choosing events and windows", run.progress)  # a run that goes on sees by the model that it began with
     made = PoolMap.objects.filter(site=run.site, pk=run.figures.get("map", 0)).first()
-    if made is None:  # else a worker died between storing and saying so
+    if made is None:  # else a worker died between saying so and the run's end
         work = Surveying(job, run.model)
         tensors, found = arranged(job, work.sight, work.points())
         made = store_map(
@@ -84,17 +85,19 @@ class Surveying:
 
     def __post_init__(self) -> None:
         self.sight: Sight = sight_of(self.model)
-        self.stations: list[Station] = list(self.job.run.site.stations.all())
+        self.stations: list[Station] = []  # by the plan's numbers
         self.folder: Path = self.job.run.checkpoint_folder
 
     def plan(self) -> Plan:
-        """What the map will hold: as it was begun, or drawn now."""
-        path = self.folder / "plan.json"
-        if (begun := Plan.load(path)) is not None:
-            return begun
-        most = self.job.run.parameters.get("windows", WINDOWS)
-        plan = plan_of(self.job.run.site, self.stations, self.sight.window_s, most)
-        plan.save(path)
+        """What the map will hold: as it was begun, or drawn now; and `stations`, as it numbers them."""
+        run, path = self.job.run, self.folder / "plan.json"
+        known = {station.seed_id: station for station in run.site.stations.all()}
+        plan = Plan.load(path)
+        if plan is None:
+            most = run.parameters.get("windows", WINDOWS)
+            plan = plan_of(run.site, list(known.values()), self.sight.window_s, most)
+            plan.save(path)
+        self.stations = [known[name] for name in plan.stations]
         return plan
 
     def points(self) -> Tensors:

@@ -11,10 +11,11 @@ from django.core.management import call_command
 from scipy.spatial import cKDTree
 
 from labelapp.catalogue.errors import Invalid
-from labelapp.catalogue.models import Event, Observation, Recording
+from labelapp.catalogue.models import Event, Observation, Recording, Station
 from labelapp.learning import pipeline
 from labelapp.learning.maps import microseconds_of, store_map, tensors_of, time_of
 from labelapp.learning.models import PoolMap, Run
+from labelapp.learning.parameters import default_map_model
 from labelapp.learning.pipeline import map_plan, mapping
 from labelapp.learning.pipeline.classification import predict
 from labelapp.learning.pipeline.ingesting import ingest
@@ -268,6 +269,28 @@ class TestARunThatEndedEarly:
         killed.refresh_from_db()
         assert looked_at == [20]  # the second part was broken, the first was kept
         assert map_of(killed).sha256 == map_of(work_on(recorded_site, "map", windows=40, method="pca")).sha256
+
+    def test_knows_its_stations_by_name_where_another_came_between(self, recorded_site, killed, heard):
+        new = Station.objects.create(site=recorded_site, network="AA", code="NEW", location="00")
+        assert recorded_site.stations.first() == new
+        resume_run(run=killed, worker="me")
+        with tracked(killed.pk, worker="me") as job:
+            pipeline.map_pool(job)
+        killed.refresh_from_db()
+        made = map_of(killed)
+        assert made.points == 80
+        tensors = tensors_of(made)
+        assert {made.stations[number] for number in tensors["station"]} == {heard.seed_id}
+
+    def test_sees_by_the_model_that_it_began_with(self, recorded_site, encoder, killed):
+        assert killed.model == encoder
+        later = untrained_encoder(recorded_site)
+        assert default_map_model(recorded_site) == later
+        resume_run(run=killed, worker="me")
+        with tracked(killed.pk, worker="me") as job:
+            pipeline.map_pool(job)
+        killed.refresh_from_db()
+        assert map_of(killed).model == encoder
 
     def test_does_not_draw_again_what_was_kept(self, recorded_site, killed, work_on):
         plan = json.loads((killed.checkpoint_folder / "plan.json").read_text())
