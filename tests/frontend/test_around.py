@@ -266,3 +266,27 @@ def test_before_a_blind_decision_nothing_is_said_of_similar_events(recorded, sit
     page.keyboard.press("k")
     expect(page.locator("#similar [role=status]")).to_contain_text("once you have decided")
     assert not [url for url in asked if "/neighbours/" in url]
+
+
+def test_a_question_taken_back_does_not_answer_who_asks_again_at_once_and_an_answer_is_kept(
+    open_page, expert, site, recorded
+):
+    page = open_page(expert, "/")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/record/" in request.url else None)
+    span = "station=XX.AAA.00&starttime=2026-03-01T06:05:00Z&endtime=2026-03-01T06:05:10Z"
+    found = page.evaluate(
+        """async (url) => {
+            const { fetchWaves } = await import("/static/js/waves.js");
+            const first = new AbortController(), second = new AbortController();
+            const before = fetchWaves(url, first).catch((error) => error.name);
+            first.abort();
+            const after = await fetchWaves(url, second);
+            second.abort();
+            const again = await fetchWaves(url);
+            return [await before, after.stations[0].station, again === after];
+        }""",
+        f"/api/v1/sites/{site.pk}/record/?{span}",
+    )
+    assert found == ["AbortError", "XX.AAA.00", True]
+    assert len(asked) == 2

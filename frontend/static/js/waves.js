@@ -16,7 +16,10 @@ function once(url, decode, options) {
     if (known) return known;
     if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value);
     const answer = getBytes(url, options).then(decode);
-    answer.catch(() => kept.delete(url));
+    // A question taken back is forgotten at once: who asks again in the same moment must not wait for it.
+    const forget = () => { if (kept.get(url) === answer) kept.delete(url); };
+    options?.signal?.addEventListener("abort", forget);
+    answer.then(() => options?.signal?.removeEventListener("abort", forget), forget);
     kept.set(url, answer);
     return answer;
 }
