@@ -31,6 +31,7 @@ PAGES = {
     "run": "/runs/{run}/",
     "models": "/sites/{site}/models/",
     "model": "/models/{model}/",
+    "encoder": "/models/{encoder}/",
     "sites": "/",
 }
 
@@ -60,7 +61,7 @@ def sign_in(page: Page, address: str, user: str, password: str) -> None:
 
 
 def find_places(page: Page, address: str, site: str) -> dict[str, int]:
-    """Ids of a site, one of its events, its newest run and its newest model."""
+    """Ids of a site, one of its events, its newest run, its newest model and encoder."""
 
     def first(path: str) -> int:
         found = json.loads(page.request.get(f"{address}/api/v1/{path}").body())["results"]
@@ -72,7 +73,8 @@ def find_places(page: Page, address: str, site: str) -> dict[str, int]:
         "site": site_id,
         "event": item[0]["event"] if item else first(f"events/?site={site_id}"),
         "run": first(f"runs/?site={site_id}"),
-        "model": first(f"models/?site={site_id}"),
+        "model": first(f"models/?site={site_id}&kind=classifier"),
+        "encoder": first(f"models/?site={site_id}&kind=encoder"),
     }
 
 
@@ -82,6 +84,9 @@ def picture(page: Page, address: str, path: Path) -> None:
     page.wait_for_load_state("networkidle")
     if "/review/" in address:
         page.wait_for_selector("#review:not([data-state=loading]):not([data-state=busy])")
+    if "/map/" in address:  # with what the points mode says of one
+        page.locator("#map").press("p")
+        page.wait_for_selector("#card[data-state=ready]")
     page.wait_for_timeout(400)
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     shot.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
