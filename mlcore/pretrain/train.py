@@ -35,6 +35,7 @@ from mlcore.pretrain.sources import add_source, read_source
 from mlcore.pretrain.spectrogram import image_shape, spectrogram
 from mlcore.pretrain.together import processes, synchronised
 from mlcore.pretrain.views import Crops, Starts, choose_sensors, crop_starts, crops_at
+from mlcore.sections import require
 from mlcore.speed import ahead, has_bfloat16, laid_out
 from mlcore.stft_cnn import fit_scale
 from mlcore.traces import iso
@@ -78,6 +79,11 @@ def pretrain(
     learn from, SeisloopError when the loss is not finite.
     """
     device = torch.device(device)
+    require(
+        processes() == 1 or recipe.views.augment == "none",
+        f"views.augment is {recipe.views.augment!r}, which only one process draws, but there are {processes()}. "
+        "Start one, or choose augment = 'none'.",
+    )
     size = _batch_size(pool, recipe)
     model, wrapped = _networks(pool, recipe, device)
     optimizer = torch.optim.Adam(

@@ -201,3 +201,10 @@ def test_views_made_as_sounds_are_learned_from_too():
     recipe = small_recipe(views=views, method=Method.of("vicreg", projector=32))
     plain = replace(recipe, views=replace(views, augment="none"))
     assert losses(pretrain(small_pool(), recipe)) != losses(pretrain(small_pool(), plain))
+
+
+def test_views_made_as_sounds_are_refused_where_several_processes_learn(monkeypatch):
+    monkeypatch.setattr(train, "processes", lambda: 2)
+    views = Views(crop="random", sensors="one", augment="sound")
+    with pytest.raises(BadConfiguration, match="only one process draws"):
+        pretrain(small_pool(), small_recipe(views=views, method=Method.of("vicreg", projector=32)))
