@@ -67,8 +67,10 @@ def plan_of(site: Site, stations: Sequence[Station], window_s: float, most_windo
         pks = sorted(np.random.default_rng(SEED).choice(pks, MOST_POINTS, replace=False).tolist())
     most = min(most_windows, MOST_POINTS - len(pks))
     chosen = drawn_windows(site, stations, window_s, most)
-    if len(chosen) < most and not note:
-        note = f"{len(chosen)} windows of {window_s:g} s that no event overlaps were recorded; {most} were asked for"
+    if len(chosen) < most_windows and not note:
+        recorded = f"{len(chosen)} windows of {window_s:g} s that no event overlaps were recorded"
+        room = f"a map holds {MOST_POINTS} points, so {most} windows beside {len(pks)} events"
+        note = f"{room if len(chosen) == most else recorded}; {most_windows} were asked for"
     return Plan(list(in_parts(pks)), list(in_parts(chosen)), [station.seed_id for station in stations], note)
 
 

@@ -189,6 +189,13 @@ class TestWindowsToChooseFrom:
         note = map_plan.plan_of(recorded_site, [heard], 6.0, 10_000).note
         assert note == f"{len(free)} windows of 6 s that no event overlaps were recorded; 10000 were asked for"
 
+    def test_are_fewer_where_events_leave_a_map_no_room_and_that_is_said(self, recorded_site, heard, monkeypatch):
+        monkeypatch.setattr(map_plan, "MOST_POINTS", 45)
+        plan = map_plan.plan_of(recorded_site, [heard], 6.0, 10)
+        assert plan.points == 45
+        assert plan.note == "a map holds 45 points, so 5 windows beside 40 events; 10 were asked for"
+        assert map_plan.plan_of(recorded_site, [heard], 6.0, 5).note == ""
+
     def test_are_drawn_from_the_whole_time_and_never_twice_where_there_are_very_many(
         self, recorded_site, heard, monkeypatch
     ):
