@@ -60,9 +60,16 @@ def _read(job: Job, recipe: Pretraining, share: float) -> Pool:
             f"Nothing in the recordings of {job.run.site} can be used: no recording that can be read holds a window of "
             f"{recipe.pool.window_s:g} s. Ingest longer ones, or choose a shorter window."
         ) from error
-    for reason, count in Counter(item.reason for item in skipped).most_common(SAID):
-        job.log(f"left out {count} part{'s' * (count != 1)} of the recordings: {reason}")
+    job.log(*left_out(Counter(item.reason for item in skipped)))
     return pool
+
+
+def left_out(reasons: Counter[str]) -> list[str]:
+    """What was not read and why: a line for each of the most common reasons, and one for the rest."""
+    said = reasons.most_common(SAID)
+    lines = [f"left out {count} part{'s' * (count != 1)} of the recordings: {reason}" for reason, count in said]
+    rest = reasons.total() - sum(count for _, count in said)
+    return [*lines, f"left out {rest} more for other reasons"] if rest else lines
 
 
 def archive_of(job: Job) -> Archive:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -236,6 +237,16 @@ def test_what_cannot_work_is_refused_in_words(light_site, parameters, said):
 def test_a_site_without_recordings_has_nothing_to_learn_from(small_site):
     with pytest.raises(Invalid, match="no recordings to learn from"):
         start_run(site=small_site, kind="pretrain", parameters={})
+
+
+def test_why_recordings_are_left_out_is_said_and_so_is_how_many_more_there_are(monkeypatch):
+    monkeypatch.setattr(pools, "SAID", 1)
+    assert pools.left_out(Counter()) == []
+    assert pools.left_out(Counter({"too short": 1})) == ["left out 1 part of the recordings: too short"]
+    assert pools.left_out(Counter({"too short": 5, "torn": 2, "gone": 1})) == [
+        "left out 5 parts of the recordings: too short",
+        "left out 3 more for other reasons",
+    ]
 
 
 def test_methods_and_encoders_are_those_that_mlcore_has():
