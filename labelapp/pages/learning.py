@@ -25,12 +25,13 @@ from labelapp.pages.running import drawn_curves
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
 
 LIVE = [Run.State.QUEUED, Run.State.RUNNING]
+MAP = Run.Kind.MAP
 STARTABLE = {
     Run.Kind.TRAIN: ("Train", "Train a new model on the labelled events."),
     Run.Kind.CLASSIFY: ("Classify", "Classify every event by the active model, and fill the queue."),
     Run.Kind.DETECT: ("Detect", "Detect events in the continuous recordings."),
     Run.Kind.PRETRAIN: ("Pretrain", "Pretrain an encoder on the recordings, without labels."),
-    Run.Kind.MAP: ("Draw the map", "Draw events and unlabelled windows as a model sees them."),
+    MAP: ("Draw the map", "Draw events and unlabelled windows as a model sees them."),
 }
 
 
@@ -66,6 +67,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         run=row,
         percent=round(100 * row.progress),
         is_live=row.state in LIVE,
+        map=selectors.maps_for(request.user).filter(pk=row.figures.get("map")).first() if row.kind == MAP else None,
         curves=pretraining_curves(row) if row.kind == Run.Kind.PRETRAIN else drawn_curves(row),
     )
 

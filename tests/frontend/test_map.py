@@ -343,3 +343,20 @@ def test_who_reviews_blind_is_told_why_a_classifiers_map_is_not_shown(client, si
     ReviewPolicy.objects.create(site=site, blind=True)
     client.force_login(viewer)
     assert "only maps of encoders, which know no classes, are shown to you" in client.get(f"/sites/{site.pk}/map/").text
+
+
+def test_a_run_leads_to_its_own_map_and_to_the_newest_where_that_is_gone_or_not_shown(client, site, viewer, model_row):
+    first = make_map(site, model_row, points=20)
+    make_map(site, model_row, points=20, seed=1)
+    run = Run.objects.create(site=site, kind="map", state="done", figures={"map": first.pk})
+    client.force_login(viewer)
+    text = client.get(f"/runs/{run.pk}/").text
+    assert f'href="/maps/{first.pk}/"' in text
+    assert "kept no more" not in text
+    policy = ReviewPolicy.objects.create(site=site, blind=True)
+    assert f'href="/maps/{first.pk}/"' not in client.get(f"/runs/{run.pk}/").text
+    policy.delete()
+    first.delete()
+    text = client.get(f"/runs/{run.pk}/").text
+    assert "Its map is kept no more" in text
+    assert f'href="/sites/{site.pk}/map/">The newest map' in text
