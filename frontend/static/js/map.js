@@ -146,10 +146,12 @@ async function send() {
     try {
         const answer = await post(`${api}review/`, { points: rows });
         const failed = new Set(answer.refused.map(({ row }) => row));
-        for (const row of rows) if (!failed.has(row)) now.asked.add(row);
+        for (const row of rows.filter((each) => !failed.has(each))) {
+            now.asked.add(row);
+            now.chosen.delete(row);
+        }
         part("result").replaceChildren(...sentWords(answer));
-        now.chosen = failed;
-        await refresh();
+        await refresh().catch(() => {});  // the colours wait for the next visit; what was sent is sent
     } catch (error) {
         part("result").replaceChildren(h("span", { class: "bad" }, error.message));
     }

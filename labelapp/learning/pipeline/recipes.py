@@ -100,7 +100,8 @@ def pool_size(recipe: Pretraining, windows: int | None) -> int:
 
     Raises BadConfiguration where more are asked for than memory holds.
     """
-    each = 4 * recipe.pool.window_samples * max(len(recipe.pool.components), 1)
+    channels = len(recipe.pool.components) or 3  # all that was recorded: three, mostly
+    each = 4 * recipe.pool.window_samples * channels
     held = LARGEST_POOL // each
     least = windows or 2
     require(
