@@ -1,6 +1,7 @@
 """The Celery worker inside `manage.py serve`, and the watch that every worker keeps over runs."""
 
 import logging
+import os
 import shutil
 import threading
 import time
@@ -27,6 +28,10 @@ from labelapp.learning.tracking import STOPPED_AT_TERMINAL, stopping
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
+# Held while a thread looks into the database, and by whoever forks: a child that is forked in the middle of a look
+# inherits SQLite's locks, which nobody would ever release there, and would wait for them at its first query.
+_looking = threading.Lock()
+os.register_at_fork(before=_looking.acquire, after_in_parent=_looking.release, after_in_child=_looking.release)
 
 
 def start() -> None:
@@ -100,9 +105,10 @@ def _feed() -> None:
 def _repeat(look: Callable[[], object], pause_s: float) -> None:
     """Call `look` until the worker must go; a database that is away for a while ends nothing."""
     while not stopping.is_set():
-        try:
-            look()
-        except DatabaseError:
-            logger.warning("the database did not answer", exc_info=True)
-        connections.close_all()
+        with _looking:
+            try:
+                look()
+            except DatabaseError:
+                logger.warning("the database did not answer", exc_info=True)
+            connections.close_all()
         time.sleep(pause_s)

@@ -1,5 +1,6 @@
 """A run tells how far it is and how it ended, whoever is cancelled, killed or delivered twice."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from django.db import OperationalError, connections
 from django.utils import timezone
 
 from labelapp.catalogue.errors import Refused
-from labelapp.learning import claims, tasks, tracking
+from labelapp.learning import claims, tasks, tracking, worker
 from labelapp.learning.claims import AlreadyTaken, claim, mark_silent_runs, worker_name
 from labelapp.learning.models import Run
 from labelapp.learning.services import cancel_run, resume_run
@@ -254,3 +255,20 @@ def test_a_log_that_grows_too_long_keeps_its_end():
     assert len(log) <= claims.LONGEST_LOG + 100
     assert log.startswith("(earlier lines were dropped)\nline ")
     assert log.endswith("line 49999\n")
+
+
+def test_no_child_is_forked_while_a_thread_looks_into_the_database():
+    looks, over = threading.Event(), []
+
+    def look():
+        looks.set()
+        time.sleep(0.2)
+        over.append(True)
+        tracking.stopping.set()
+
+    threading.Thread(target=worker._repeat, args=(look, 0)).start()
+    looks.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if over else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
