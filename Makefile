@@ -27,7 +27,7 @@ run: $(VENV)/installed  ## set up, build the demo sites, serve on SEISLOOP_PORT 
 test: $(VENV)/installed-test  ## every test: SQLite, PostgreSQL, Redis, Chromium, real data where present
 	@sh tests/get_chromium.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
-	SEISLOOP_TEST_DATABASE=postgres $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not own_home" tests/labelapp $(FLOWS)
+	SEISLOOP_TEST_DATABASE=postgres $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not once" tests/labelapp $(FLOWS)
 
 lint: $(VENV)/installed-test  ## ruff, mypy, the arrows between the rooms
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from labelapp import settings
 from tests.environment import fresh_home
 
-pytestmark = pytest.mark.own_home
+pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.core.management import call_command
 
-pytestmark = pytest.mark.own_home
+pytestmark = pytest.mark.once
 
 
 def test_every_import_names_a_collected_file_with_its_checksum(settings, tmp_path):

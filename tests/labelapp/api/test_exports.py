@@ -132,6 +132,7 @@ def peak_of_download(client, classes, events):
     return peak
 
 
+@pytest.mark.once
 def test_a_catalogue_three_times_as_large_takes_no_more_memory(as_viewer, classes):
     small, large = (peak_of_download(as_viewer, classes, events) for events in (3000, 9000))
     assert large < 1.5 * small

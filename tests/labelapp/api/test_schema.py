@@ -59,6 +59,7 @@ def test_the_documentation_needs_no_other_host_and_no_inline_script(as_viewer, d
     assert "unsafe-inline" not in page["Content-Security-Policy"].split("script-src")[1].split(";")[0]
 
 
+@pytest.mark.once
 @pytest.mark.browser
 def test_the_documentation_draws_itself_in_a_browser_that_is_offline(live_server, client, viewer):
     client.force_login(viewer)

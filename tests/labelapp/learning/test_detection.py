@@ -10,7 +10,7 @@ from labelapp.learning.pipeline.ingesting import ingest
 from mlcore.waveform import write_mseed
 from tests.labelapp.learning.conftest import START, record
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

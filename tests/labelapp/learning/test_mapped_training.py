@@ -14,7 +14,7 @@ from mlcore.errors import BadConfiguration
 
 from .conftest import RECIPE
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 CATALOGUE = {
     "classes": {"earthquake": ["quake"], "rockfall": ["rockfall"]},

@@ -9,7 +9,7 @@ import pytest
 from tests.journeys.home import free_port
 from tests.labelapp.learning.processes import FOR_EVER, is_, kill_all, learned
 
-pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.own_home]
+pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.once]
 
 
 @pytest.fixture(scope="module")

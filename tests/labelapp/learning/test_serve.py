@@ -12,7 +12,7 @@ import pytest
 from tests.journeys.home import ROOT, Home
 from tests.labelapp.learning.processes import FOR_EVER, is_, learned
 
-pytestmark = [pytest.mark.slow, pytest.mark.own_home]
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 
 def served(home, path):

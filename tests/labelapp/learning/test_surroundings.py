@@ -24,7 +24,7 @@ from mlcore.waveform import write_mseed
 from tests.conftest import MORNING
 from tests.recorded import EVENT_S, GAP_S, RATE_HZ, event_times, record_site, waveform, with_gap
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 RAW = Band()
 
 

@@ -8,7 +8,7 @@ from labelapp.catalogue.models import ModelVersion
 from labelapp.learning.pipeline import training
 from mlcore.training import Progress
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.mark.parametrize(
