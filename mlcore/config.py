@@ -5,13 +5,10 @@ TOML, and travels with the model as JSON, so that training, classification and d
 Defaults are those of Jiang et al. 2024, sections 4.2–4.4, unless a comment says otherwise.
 """
 
-import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from mlcore.errors import BadConfiguration
-from mlcore.sections import Section, Table, not_negative, positive, require, share, toml
+from mlcore.sections import RecipeFile, Section, Table, not_negative, positive, require, share
 
 
 @dataclass(frozen=True)
@@ -285,7 +282,7 @@ class Explanation(Section):
 
 
 @dataclass(frozen=True)
-class Recipe(Section):
+class Recipe(RecipeFile):
     """All settings of one model."""
 
     catalogue: Catalogue = field(default_factory=Catalogue)
@@ -305,19 +302,3 @@ class Recipe(Section):
             f"catalogue.noise_span_s is {start:g}–{end:g} s, but must hold a window of {window_s:g} s to be cut as "
             f"{self.catalogue.noise_class}. Lengthen it, or shorten preprocessing.window_s.",
         )
-
-    def to_toml(self) -> str:
-        """The recipe as a file that `from_toml` reads, every setting written out."""
-        return toml(self.to_dict())
-
-    @classmethod
-    def from_toml(cls, path: Path | str) -> Self:
-        """The recipe in a TOML file, one table a section. Raises BadConfiguration where it cannot be read."""
-        try:
-            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise BadConfiguration(f"{path} cannot be read as TOML: {error}. Mend or choose another file.") from error
-        try:
-            return cls.from_dict(values)
-        except BadConfiguration as error:
-            raise BadConfiguration(f"{path}: {error}") from error

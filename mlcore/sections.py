@@ -3,8 +3,10 @@
 import json
 import math
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from mlcore.errors import BadConfiguration
@@ -32,6 +34,26 @@ class Section:
             if key not in known:
                 raise BadConfiguration(f"{section} has no setting {key!r}. Known settings: {', '.join(known)}.")
         return cls(**{key: _typed(hints[key], value, f"{section}.{key}") for key, value in values.items()})
+
+
+class RecipeFile(Section):
+    """A section that holds all others of a recipe, and is kept as a TOML file with a table for each."""
+
+    def to_toml(self) -> str:
+        """The recipe as a file that `from_toml` reads, every setting written out."""
+        return toml(self.to_dict())
+
+    @classmethod
+    def from_toml(cls, path: Path | str) -> Self:
+        """The recipe in a TOML file, one table a section. Raises BadConfiguration where it cannot be read."""
+        try:
+            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise BadConfiguration(f"{path} cannot be read as TOML: {error}. Mend or choose another file.") from error
+        try:
+            return cls.from_dict(values)
+        except BadConfiguration as error:
+            raise BadConfiguration(f"{path}: {error}") from error
 
 
 def _plain(value: Any) -> Any:

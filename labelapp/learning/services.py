@@ -62,7 +62,7 @@ def explain_event(*, event: Event, asked_by: Any = None) -> Run | None:
 
 @transaction.atomic
 def classify_anew(*, events: Sequence[Event], asked_by: Any = None) -> Run | None:
-    """The run that looks again at events whose boundaries have changed; None where the site has no active model.
+    """The run that looks at events that are new or whose boundaries have changed; None where no model is active.
 
     One that waits already is as good. One that is running may have read the old boundaries: it counts for nothing.
     """

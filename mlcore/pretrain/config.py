@@ -4,14 +4,11 @@ Defaults are those of Lee et al. 2022 (VNIbCReg), sections 3 and 4.1, for the re
 what each other method's own paper uses.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Self
 
-from mlcore.errors import BadConfiguration
-from mlcore.sections import Section, not_negative, positive, require, share, toml
+from mlcore.sections import RecipeFile, Section, not_negative, positive, require, share
 
 MethodName = Literal["vnibcreg", "vibcreg", "vicreg", "barlow_twins"]
 EncoderName = Literal["resnet18", "resnet34", "resnet50", "mobilenetv3", "inceptionv3", "simplecnn", "stft_cnn"]
@@ -248,7 +245,7 @@ class Evaluation(Section):
 
 
 @dataclass(frozen=True)
-class Pretraining(Section):
+class Pretraining(RecipeFile):
     """All settings of one pretrained encoder."""
 
     pool: Pool = field(default_factory=Pool)
@@ -275,22 +272,6 @@ class Pretraining(Section):
             f"method.tnc is {self.method.tnc!r}, which tells neighbours from others, but views.crop is 'random'. "
             "Choose crop = 'neighbouring', or tnc = 'none'.",
         )
-
-    def to_toml(self) -> str:
-        """The recipe as a file that `from_toml` reads, every setting written out."""
-        return toml(self.to_dict())
-
-    @classmethod
-    def from_toml(cls, path: Path | str) -> Self:
-        """The recipe in a TOML file, one table a section. Raises BadConfiguration where it cannot be read."""
-        try:
-            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise BadConfiguration(f"{path} cannot be read as TOML: {error}. Mend or choose another file.") from error
-        try:
-            return cls.from_dict(values)
-        except BadConfiguration as error:
-            raise BadConfiguration(f"{path}: {error}") from error
 
 
 def _require_band(name: str, band_hz: tuple[float, ...], below: float = float("inf")) -> None:

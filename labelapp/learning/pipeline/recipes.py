@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Of an event at a station, as the columns of a catalogue name it: what a recipe's filters may ask for.
 COLUMNS = ("event_id", "event_class", "source", "description", "network", "station", "location", "station_id")
-MOST_WINDOWS = 20_000  # of a pool, where a run does not say
+WINDOWS = 20_000  # of a pool, where a run does not say
 LARGEST_POOL = 2_000_000_000  # bytes: it is held in memory while it is put together
 
 
@@ -109,7 +109,7 @@ def pool_size(recipe: Pretraining, windows: int | None) -> int:
         f"{least} windows of {recipe.pool.window_s:g} s are {least * each / 1e9:.1f} GB, but a pool may be "
         f"{LARGEST_POOL / 1e9:g} GB. Ask for at most {held} windows, or for shorter ones.",
     )
-    return windows or min(MOST_WINDOWS, held)
+    return windows or min(WINDOWS, held)
 
 
 def site_codes(site: Site) -> list[str]:
