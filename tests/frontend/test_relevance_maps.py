@@ -1,6 +1,7 @@
 """Relevance on the review page: which maps, their shares, and whether to believe them."""
 
 import hashlib
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from mlcore.classify.panels import read_panel
 from tests.frontend.test_review_page import drawn, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SIDES = [("left", "right"), ("top", "bottom")]
 
 
 def facts_of(item):
@@ -74,6 +76,40 @@ def test_the_difference_is_the_predictions_stored_map_minus_the_labels(enqueue, 
     for row, component in enumerate("ZNE"):
         shown = np.array(drawn(page, "heatmap", f"{component} relevance"))
         np.testing.assert_array_equal(shown, stored[0, row] - stored[1, row])
+
+
+def test_headings_bars_and_their_numbers_keep_apart_where_there_is_little_room(enqueue, review):
+    explanation = enqueue("quake", "rockfall").prediction.explanations.get()
+    panel = read_panel(panel_bytes(explanation))
+    store(explanation, replace(panel, relevance=panel.relevance / np.float32(100)))  # numbers of many digits
+    page = review(viewport={"width": 1024, "height": 768})
+    press(page, "d")
+    press(page, "e")
+    expect(page.locator("#plot")).to_contain_text("Rockfall, not Quake (one scale)")
+    low = page.locator("#plot").bounding_box()["height"]
+    for key in ("w", "b"):  # beneath a panel, and with the bar in dB
+        assert overlapping(page) == []
+        press(page, key)
+        page.wait_for_function("low => document.getElementById('plot').clientHeight < low", arg=low)
+    assert overlapping(page) == []
+
+
+def overlapping(page):
+    """Pairs of texts and bars above the columns that lie over each other."""
+    found = page.evaluate(
+        """async () => {
+            await new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)));
+            const all = document.querySelectorAll("#plot :is(.annotation, .cbaxis text, .cbfills)");
+            return [...all].map((each) => [each.textContent, each.getBoundingClientRect()])
+                .map(([text, { left, right, top, bottom }]) => ({ text, left, right, top, bottom }));
+        }"""
+    )
+    assert len(found) > 10
+    return [
+        (one["text"], other["text"])
+        for one, other in itertools.combinations(found, 2)
+        if all(min(one[end], other[end]) - max(one[begin], other[begin]) > 1 for begin, end in SIDES)
+    ]
 
 
 def test_maps_can_be_chosen_by_their_names(enqueue, review):

@@ -1,8 +1,11 @@
 /** What Plotly draws of a panel: rows are components, columns waveform, STFT and relevance, one time axis. */
+import { headings, plain, saturatedTicks, TICK_PX } from "./headings.js";
 import { overlayAxes, overlayTraces } from "./overlay.js";
 import { gaps, largestMagnitude, magnitudeBelowWhich, matrix, vector } from "./panel.js";
 import { DIVERGING, scale, VIRIDIS } from "./scales.js";
 
+// Nothing pushes the drawing aside: what is drawn over it counts on these.
+export const MARGIN = { l: 52, r: 18, t: 48, b: 36, autoexpand: false };
 const COLUMNS = [[0, 0.31], [0.355, 0.67], [0.69, 1]];
 // Before a blind decision there is no relevance to show.
 const COLUMNS_BLIND = [[0, 0.47], [0.53, 1]];
@@ -11,16 +14,19 @@ const ROW_GAP = 0.025;
 const MISSING_ROW = 0.12;
 // Colours of the STFT in dB reach so far below its largest value.
 const DECIBELS = 50;
+// Nearer to an edge of its column than this share, the name of an event's start or end stands inside; two take half of it.
+const NEAR_EDGE = 0.08;
+const TWO_NAMES = 0.45;
 // Beyond this share of a map's cells, colours of relevance are full.
 const SATURATED_ABOVE = 0.998;
-
-// Plotly reads some markup in texts; names have none.
-const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
 /** Viridis over the tensor's own numbers, its steps even in dB: what is drawn stays linear, the colours do not. */
 function decibelScale() {
     return [[0, VIRIDIS[0]], ...scale(VIRIDIS).map(([share, colour]) => [10 ** ((-DECIBELS * (1 - share)) / 20), colour])];
 }
+
+/** Width of what lies between the margins of a drawing, in px. */
+export const innerWidth = (width) => width - MARGIN.l - MARGIN.r;
 
 const columnsOf = ({ maps }) => (maps.length ? COLUMNS : COLUMNS_BLIND);
 
@@ -97,24 +103,9 @@ function colourBar(columns, column, ink) {
         orientation: "h", x: middle(columns[column]), xanchor: "center", xpad: 0, y: 1, yanchor: "bottom", ypad: 3,
         // Shorter than the column, so that the texts at its ends keep clear of the next one.
         len: 0.86 * (right - left), lenmode: "fraction", thickness: 7, outlinewidth: 0, nticks: 5, exponentformat: "power",
-        tickfont: { size: 11, color: ink.text },
+        // Numbers that lean are high: they would run over the heading.
+        tickangle: 0, tickfont: { size: TICK_PX, color: ink.text },
     };
-}
-
-/** Ticks of a bar whose ends stand for everything beyond. */
-function saturatedTicks(full) {
-    const text = (value) => String(Number(value.toPrecision(2))).replace("-", "−");
-    // A hair inside, for a tick on the very end may be rounded away.
-    const end = full * 0.999;
-    return { tickvals: [-end, -full / 2, 0, full / 2, end],
-        ticktext: [`≤ ${text(-full)}`, text(-full / 2), "0", text(full / 2), `≥ ${text(full)}`] };
-}
-
-function headings(columns, texts, ink) {
-    return columns.map((domain, column) => ({
-        xref: "paper", yref: "paper", x: middle(domain), xanchor: "center", y: 1, yanchor: "bottom", yshift: 27,
-        showarrow: false, text: `<b>${plain(texts[column])}</b>`, font: { size: 13, color: ink.text },
-    }));
 }
 
 function axes(panel, rows, ink, view) {
@@ -150,10 +141,12 @@ export function wholeRanges(panel) {
     return Object.fromEntries(all.map(([name, { range }]) => [`${name}.range`, range]));
 }
 
-/** What 1 means on the waveforms' axes: one peak for all components, or one for each. */
-function waveformUnit({ scale: peaks, components, recorded_unit: unit }) {
+/** What 1 means on the waveforms' axes: one peak for all components, or one for each. The longest text first. */
+function waveformTitles({ scale: peaks, components, recorded_unit: unit }) {
     const rounded = peaks.map((peak) => Number(peak.toPrecision(3)));
-    return new Set(rounded).size === 1 ? `1 = ${rounded[0]} ${unit}` : `1 = ${rounded.join(", ")} ${unit} on ${components.join(", ")}`;
+    const isOne = new Set(rounded).size === 1;
+    const each = isOne ? [`1 = ${rounded[0]} ${unit}`] : [`1 = ${rounded.join(", ")} ${unit} on ${components.join(", ")}`, `1 = ${rounded.join(", ")} ${unit}`];
+    return [...each.map((words) => `Waveform (${words})`), "Waveform"];
 }
 
 function rowNames(rows, ink) {
@@ -182,6 +175,7 @@ export function outside(panel) {
 
 function eventLines(panel, ink, columns) {
     const span = eventSpan(panel);
+    const sides = sidesOf(span, panel.tensors.waveform.shape.at(-1) / panel.about.sampling_rate_hz);
     const marks = Object.entries(span).filter(([, second]) => second !== null);
     // Over the maps a line needs a colour that is seen on all of Viridis and on white.
     const line = (second, xref, color) => ({ type: "line", xref, yref: "paper", x0: second, x1: second, y0: 0, y1: 1,
@@ -189,8 +183,15 @@ function eventLines(panel, ink, columns) {
     return {
         shapes: marks.flatMap(([, second]) => [line(second, "x", ink.mark), line(second, "x2", "#ffffff"), line(second, "x3", "#333333")].slice(0, columns)),
         annotations: marks.map(([name, second]) => ({ xref: "x", yref: "paper", x: second, y: 1, yanchor: "bottom", showarrow: false,
-            text: `event ${name}`, font: { size: 11, color: ink.mark }, xanchor: name === "start" ? "right" : "left" })),
+            text: `event ${name}`, font: { size: 11, color: ink.mark }, xanchor: sides[name] })),
     };
+}
+
+/** On which side of their lines the names of start and end are anchored: they stand outside of the event, but not over an edge. */
+function sidesOf({ start, end }, duration) {
+    const isLong = start === null || end === null || end - start > TWO_NAMES * duration;
+    const isNear = (distance) => isLong && distance < NEAR_EDGE * duration;
+    return { start: isNear(start) ? "left" : "right", end: isNear(duration - end) ? "right" : "left" };
 }
 
 function gapShapes(panel, rows, ink) {
@@ -222,30 +223,33 @@ function colours(panel, map, { ink, inDecibels, sameScale }) {
     if (!panel.maps.length) return axes;
     const full = fullColour(panel, map, sameScale);
     return { ...axes, ...overlayAxes(panel, panel.maps[map].tensor, full),
-        coloraxis2: { cmin: -full, cmid: 0, cmax: full, colorscale: scale(DIVERGING), colorbar: { ...colourBar(columns, 2, ink), ...saturatedTicks(full) } } };
+        coloraxis2: { cmin: -full, cmid: 0, cmax: full, colorscale: scale(DIVERGING), colorbar: { ...colourBar(columns, 2, ink), ...saturatedTicks(full, ink.font) } } };
 }
 
-/** What the columns are called, with their units. */
+/** What the columns are called, with their units: for each the longest text first, then what a narrow column has room for. */
 function titles(panel, { what, inDecibels, sameScale }) {
-    const kind = panel.about.input === "log" ? "STFT (logarithm, less its mean)" : `STFT magnitude (${inDecibels ? "colours in dB" : "linear"})`;
-    return [`Waveform (${waveformUnit(panel.about)})`, kind, `Relevance for ${what}${sameScale && panel.maps.length > 1 ? " (one scale)" : ""}`];
+    const scaled = sameScale && panel.maps.length > 1 ? " (one scale)" : "";
+    const stft = panel.about.input === "log" ? ["STFT (logarithm, less its mean)", "STFT (logarithm)"]
+        : [`STFT magnitude (${inDecibels ? "colours in dB" : "linear"})`, "STFT magnitude"];
+    return [waveformTitles(panel.about), stft, [`Relevance for ${what}${scaled}`, `${what}${scaled}`]];
 }
 
 /**
  * Layout of a panel. `what` names what the relevance map speaks for; `view` says until when a zoom is kept:
- * `time` for this event, `height` (frequency, amplitude) for the sitting.
+ * `time` for this event, `height` (frequency, amplitude) for the sitting; `width` is that of the drawing in px.
  */
-export function layout(panel, map, { what, ink, view, decibels = false, sameScale = false }) {
+export function layout(panel, map, { what, ink, view, width, decibels = false, sameScale = false }) {
     const rows = componentRows(panel);
     const columns = columnsOf(panel);
     const lines = eventLines(panel, ink, columns.length);
     const inDecibels = decibels && panel.about.input !== "log"; // what is a logarithm has no decibels
+    const texts = titles(panel, { what, inDecibels, sameScale });
     return {
         ...axes(panel, rows, ink, view),
         ...colours(panel, map, { ink, inDecibels, sameScale }),
         shapes: [...gapShapes(panel, rows, ink), ...lines.shapes],
-        annotations: [...rowNames(rows, ink), ...lines.annotations, ...headings(columns, titles(panel, { what, inDecibels, sameScale }), ink)],
-        margin: { l: 52, r: 18, t: 48, b: 36 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: ink.plot,
+        annotations: [...headings(columns, texts, ink, innerWidth(width)), ...rowNames(rows, ink), ...lines.annotations],
+        meta: { headings: { columns, titles: texts } }, margin: MARGIN, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: ink.plot,
         font: { family: ink.font, color: ink.text }, showlegend: false, dragmode: "zoom", hovermode: false, uirevision: view.time,
     };
 }

@@ -1,7 +1,8 @@
 /** Puts a panel on the screen, in the colours of the moment. */
 import { getBytes } from "./api.js";
+import { refitted } from "./headings.js";
 import { completePanel, decodePanel } from "./panel.js";
-import { CONFIG, layout, traces, wholeRanges } from "./plots.js";
+import { CONFIG, innerWidth, layout, traces, wholeRanges } from "./plots.js";
 
 // Plotly is by far the largest file: everything else is fetched and read while it is on its way.
 const plotly = window.Plotly ? Promise.resolve() : new Promise((resolve, reject) => {
@@ -59,7 +60,8 @@ export function ink() {
 export async function draw(element, panel, map, looks) {
     await plotly;
     const colours = ink();
-    const drawing = { ...layout(panel, map, { ...looks, ink: colours }), ...size(element) };
+    const place = size(element);
+    const drawing = { ...layout(panel, map, { ...looks, ink: colours, width: place.width }), ...place };
     return window.Plotly.react(element, traces(panel, map, colours, looks.overlay), drawing, CONFIG);
 }
 
@@ -71,7 +73,7 @@ function size(element) {
 export function keepSize(element) {
     new ResizeObserver(() => {
         const { layout: drawn, clientWidth: width, clientHeight: height } = element;
-        if (drawn && width && (drawn.width !== width || drawn.height !== height)) window.Plotly.relayout(element, { width, height });
+        if (drawn && width && (drawn.width !== width || drawn.height !== height)) window.Plotly.relayout(element, { width, height, ...refitted(drawn, innerWidth(width)) });
     }).observe(element);
 }
 
