@@ -1,5 +1,7 @@
 """Long work shows how far it is: on its own page, in the list, and in the header of every other page."""
 
+import itertools
+
 import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
@@ -96,8 +98,15 @@ class TestInABrowser:
         Run.objects.filter(pk=running.pk).update(state="done", progress=1)
         expect(sign).to_be_hidden(timeout=15_000)
 
-    def test_the_header_leads_to_the_run(self, open_page, site, viewer, running):
-        page = open_page(viewer, f"/sites/{site.pk}/queue/")
+    def test_the_header_leads_to_the_run_and_stays_one_line(self, open_page, site, manager, running):
+        Run.objects.filter(pk=running.pk).update(state="queued")
+        page = open_page(manager, f"/sites/{site.pk}/queue/", viewport={"width": 1024, "height": 768})
+        boxes = [each.bounding_box() for each in page.locator(".top a, .top button").all() if each.is_visible()]
+        assert len(boxes) > 12
+        middles = [box["y"] + box["height"] / 2 for box in boxes]
+        assert max(middles) - min(middles) < 3
+        assert all(left["x"] + left["width"] <= right["x"] for left, right in itertools.pairwise(boxes[1:]))
+        expect(page.get_by_role("link", name="classification waiting")).to_be_in_viewport()
         page.locator("#running").click()
         expect(page.get_by_role("heading", level=1)).to_have_text(f"Classification {running.pk}")
 

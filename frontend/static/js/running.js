@@ -22,7 +22,9 @@ function show(runs) {
     if (!runs.length) return;
     sign.href = `/runs/${runs[0].id}/`;
     sign.querySelector(".bar > span").style.setProperty("--share", runs[0].progress.toFixed(3));
-    [sign.querySelector(".what").textContent, sign.querySelector(".how").textContent] = words(runs);
+    const said = words(runs);
+    [sign.querySelector(".what").textContent, sign.querySelector(".how").textContent] = said;
+    sign.title = said.join(""); // narrow windows show how far only
 }
 
 async function look() {
