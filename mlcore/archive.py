@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mlcore.errors import SeisloopError, UnusableWaveform
+from mlcore.mseed import SHORTEST
 from mlcore.traces import TraceHeader, Waveform, iso, same_rate
 from mlcore.waveform import read, scan
 
@@ -45,6 +46,33 @@ class Archive:
             found.setdefault(header.station_id, []).append((header, path))
         return found
 
+    @cached_property
+    def _formats(self) -> dict[Path, str]:
+        return {path: header.format for header, path in self.headers}
+
+    @cached_property
+    def _components(self) -> dict[str, tuple[str, ...]]:
+        return {
+            station: tuple(sorted({header.channel[-1:].upper() for header, _ in own}))
+            for station, own in self._by_station.items()
+        }
+
+    def components(self, station: str) -> tuple[str, ...]:
+        """All that a station ever recorded, by the last letters of its channels."""
+        return self._components.get(station, ())
+
+    def samples_per_s(self, station: str) -> float:
+        """Samples of all components of a station in a second, at the highest rate that it recorded at."""
+        rates = [header.sampling_rate_hz for header, _ in self._by_station.get(station, [])]
+        return max(rates, default=1.0) * max(len(self.components(station)), 1)
+
+    def is_read_whole(self, path: Path) -> bool:
+        """Whether a reader has to look at all of a file, whichever time is asked for: see `mlcore.mseed`."""
+        try:
+            return self._formats.get(path) != "MSEED" or path.stat().st_size < SHORTEST
+        except OSError:
+            return True
+
     def spans(self, station: str) -> list[Span]:
         """When a station recorded at one rate. Ends are exclusive."""
         own = self._by_station.get(station, [])
@@ -69,7 +97,11 @@ class Archive:
             raise UnusableWaveform(
                 f"{station} recorded nothing between {iso(starttime)} and {iso(endtime)}. Choose another time."
             )
-        return read(paths, station=station, starttime=starttime, endtime=endtime, components=components)
+        return read(self.usable(paths), station=station, starttime=starttime, endtime=endtime, components=components)
+
+    def usable(self, paths: Sequence[Path]) -> Sequence[Path]:
+        """Those of some files that may be read: here all. Raises UnreadableRecording where none may."""
+        return paths
 
 
 def joined(traces: Iterable[tuple[datetime, datetime, float]]) -> Iterator[Span]:

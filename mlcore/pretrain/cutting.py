@@ -7,14 +7,14 @@ from mlcore.config import Placement, Preprocessing, Recipe
 from mlcore.errors import UnusableWaveform
 from mlcore.placement import event_place
 from mlcore.pretrain.config import Pool as Section
-from mlcore.pretrain.pool import Facts, Piece, normalised
+from mlcore.pretrain.pool import Facts, Piece, normalised, recorded_channels
 from mlcore.traces import Waveform, iso
 
 
 def piece_at(prepared: Waveform, start: int, section: Section) -> Piece:
     """The window that begins at sample `start` of a record that `pool.prepare` gave.
 
-    Raises UnusableWaveform where the record does not hold it, or `maximum_gap` leaves no channel.
+    Raises UnusableWaveform where the record does not hold it, or where no channel was recorded as it must be.
     """
     end = start + section.window_samples
     if not 0 <= start <= end <= prepared.samples:
@@ -23,11 +23,12 @@ def piece_at(prepared: Waveform, start: int, section: Section) -> Piece:
             f"hold the {section.window_s:g} s from {iso(prepared.time_of(start))}. Choose a time inside the record."
         )
     data, mask = prepared.data[:, start:end], prepared.mask[:, start:end]
-    recorded = mask.mean(axis=1) >= 1 - section.maximum_gap
+    recorded = recorded_channels(mask, section)
     if not recorded.any():
         raise UnusableWaveform(
             f"{prepared.station_id}: more than {section.maximum_gap:.0%} of the {section.window_s:g} s from "
-            f"{iso(prepared.time_of(start))} is missing on every channel. Choose another time, or raise maximum_gap."
+            f"{iso(prepared.time_of(start))} is missing or dead on every channel. Choose another time, or raise "
+            "maximum_gap."
         )
     window = normalised(data, mask & recorded[:, None], section)
     return window, recorded, Facts(prepared.station_id, prepared.time_of(start))

@@ -1,35 +1,32 @@
 """A pool: what a network is pretrained on. Windows of recordings with any number of channels, most without a label.
 
-A pool comes from a site's recordings (`pool_of_archive`), from a catalogue's events (`pool_of_events`), or from the
-files of Åknes (`mlcore.pretrain.aknes`). On disk it is a folder of plain arrays, read piece by piece as it is needed.
+A pool comes from a site's recordings (`mlcore.pretrain.continuous`), from a catalogue's events (`pool_of_events`), or
+from the files of Åknes (`mlcore.pretrain.aknes`). On disk it is a folder of plain arrays, read piece by piece as it is
+needed.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mlcore.archive import Archive
-from mlcore.catalogues import Skipped
 from mlcore.checkpoint import write_atomically
 from mlcore.config import Preprocessing
-from mlcore.datasets import EDGE_S, EventWindows
-from mlcore.errors import BadConfiguration, Cancelled, SeisloopError, UnusableWaveform
+from mlcore.datasets import EventWindows
+from mlcore.errors import BadConfiguration, UnusableWaveform
 from mlcore.preprocessing import resample
 from mlcore.pretrain.config import Pool as Section
 from mlcore.sections import require
 from mlcore.traces import iso
-from mlcore.training import Progress, ProgressCallback, StopCallback, never, say_nothing
 from mlcore.waveform import Waveform, preprocess
 
-READ_S = 3600.0  # of one station, held at once
 FACTS = "pool.json"
 
 
@@ -155,12 +152,16 @@ def together(pool: Pool, most: int = 24, *, within_s: float = 0.0) -> Pool:
     So are windows without an event that begin in the same `within_s` seconds: with the step that they were cut with,
     one window of each station that recorded then. A network learns what stations have in common, as Lee et al. 2022
     do with the sensors of Åknes (section 3, sensor invariance). No label is looked at, and none is kept.
+
+    A station's second window of a time, as where it begins in the middle between two steps, belongs to a second group.
     """
-    rows: dict[str, list[int]] = {}
+    rows: dict[tuple[str, int], list[int]] = {}
+    given: Counter[tuple[str, str]] = Counter()
     for row, (unit, fact) in enumerate(zip(pool.units, pool.facts, strict=True)):
         same_time = within_s and not fact.event_id and fact.starttime
         key = f"step {round(fact.starttime.timestamp() / within_s)}" if same_time and fact.starttime else unit
-        rows.setdefault(key, []).append(row)
+        rows.setdefault((key, given[key, fact.station]), []).append(row)
+        given[key, fact.station] += 1
     pieces: list[Piece] = []
     for own in rows.values():
         data = pool.windows[own].reshape(-1, pool.windows.shape[-1])
@@ -179,82 +180,9 @@ def pool_of_events(windows: EventWindows, sampling_rate_hz: float) -> Pool:
     return Pool(windows.windows, recorded, sampling_rate_hz, tuple(Facts(*row) for row in columns))
 
 
-def pool_of_archive(
-    archive: Archive,
-    section: Section,
-    *,
-    stations: Sequence[str] = (),
-    most: int = 0,
-    seed: int = 0,
-    progress: ProgressCallback = say_nothing,
-    should_stop: StopCallback = never,
-) -> tuple[Pool, list[Skipped]]:
-    """Windows one step apart over all that stations (or all of them) recorded, and what could not be read.
-
-    With `most`, so many windows are drawn from all, evenly by chance. A channel of which more than `maximum_gap` is
-    missing counts as not recorded, and a window without any is left out. Raises Cancelled when `should_stop` says so,
-    UnusableWaveform where nothing can be used.
-    """
-    spans = [span for station in stations or archive.stations for span in _spans(archive, station, section)]
-    pieces: list[Piece] = []
-    skipped: list[Skipped] = []
-    draw, seen = np.random.default_rng(seed), 0
-    for number, (station, start, end) in enumerate(spans, start=1):
-        if should_stop():
-            raise Cancelled("Reading the pool was cancelled.")
-        try:
-            for piece in _windows(archive, station, start, end, section):
-                seen += 1
-                _keep(pieces, piece, most, int(draw.integers(seen)))
-        except SeisloopError as error:
-            skipped.append(Skipped(f"{station} from {iso(start)}", str(error)))
-        figures = {"windows": float(len(pieces)), "of": float(seen)}
-        progress(Progress("reading the pool", number / len(spans), figures, f"{len(pieces)} windows"))
-    return stack(pieces, section.sampling_rate_hz), skipped
-
-
-def _keep(kept: list[Piece], item: Piece, most: int, place: int) -> None:
-    """Reservoir sampling: every item seen so far is among `kept` with the same chance. Vitter 1985, algorithm R"""
-    if not most or len(kept) < most:
-        kept.append(item)
-    elif place < most:
-        kept[place] = item
-
-
-def _spans(archive: Archive, station: str, section: Section) -> Iterator[tuple[str, datetime, datetime]]:
-    """What a station recorded, in parts of READ_S; each begins a step after the last window of the one before."""
-    step, window = timedelta(seconds=section.step_s), timedelta(seconds=section.window_s)
-    part = max(round(READ_S / section.step_s), 1) * step
-    for start, end in archive.spans(station):
-        while start + window <= end:
-            yield station, start, min(start + part - step + window, end)
-            start += part
-
-
-def _windows(archive: Archive, station: str, start: datetime, end: datetime, section: Section) -> Iterator[Piece]:
-    edge = timedelta(seconds=EDGE_S)
-    components = section.components or _components(archive, station)
-    prepared = prepare(archive.read(station, start - edge, end + edge, components), section).slice(start, end)
-    if prepared.samples < section.window_samples:
-        return
-    data, mask = (
-        sliding_window_view(each, section.window_samples, axis=-1)[:, :: section.step_samples].swapaxes(0, 1)
-        for each in (prepared.data, prepared.mask)
-    )
-    for number, (samples, present) in enumerate(zip(data, mask, strict=True)):
-        recorded = present.mean(axis=1) >= 1 - section.maximum_gap
-        if recorded.any():
-            window = normalised(samples, present & recorded[:, None], section)
-            yield window, recorded, Facts(station, prepared.time_of(number * section.step_samples))
-
-
-def _components(archive: Archive, station: str) -> tuple[str, ...]:
-    """All that a station ever recorded, by the last letters of its channels."""
-    return tuple(sorted({header.channel[-1:].upper() for header, _ in archive.headers if header.station_id == station}))
-
-
 def prepare(waveform: Waveform, section: Section) -> Waveform:
-    """At the pool's rate, and where it has a band, filtered as a classifier's input is."""
+    """At the pool's rate, and where it has a band, filtered as a classifier's input is; masked where it is dead."""
+    waveform = alive(waveform, section.window_s)
     if not section.band_hz:
         return resample(waveform, section.sampling_rate_hz)
     low, high = section.band_hz
@@ -271,6 +199,24 @@ def prepare(waveform: Waveform, section: Section) -> Waveform:
         stft_hop=1,
     )
     return preprocess(waveform, preprocessing)
+
+
+def alive(waveform: Waveform, longest_s: float) -> Waveform:
+    """The waveform with every stretch masked in which a channel stands still for so long: it is dead there."""
+    mask = waveform.mask.copy()
+    for values, recorded in zip(waveform.data, mask, strict=True):
+        still = recorded[1:] & recorded[:-1] & (np.diff(values) == 0)
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], still, [False])))).reshape(-1, 2)
+        for first, last in edges[np.diff(edges)[:, 0] + 1 >= longest_s * waveform.sampling_rate_hz]:
+            recorded[first : last + 1] = False
+    return replace(waveform, mask=mask)
+
+
+def recorded_channels(mask: NDArray[np.bool_], section: Section) -> NDArray[np.bool_]:
+    """Which channels of a window count as recorded: with at most `maximum_gap` missing. (channels, samples) →
+    (channels,)
+    """
+    return np.asarray(mask.mean(axis=-1) >= 1 - section.maximum_gap)
 
 
 def normalised(data: NDArray[np.floating[Any]], mask: NDArray[np.bool_], section: Section) -> NDArray[np.float32]:

@@ -13,7 +13,8 @@ from mlcore.datasets import load_event_windows, require_windows
 from mlcore.errors import BadConfiguration
 from mlcore.pretrain.aknes import read_aknes
 from mlcore.pretrain.config import Pretraining
-from mlcore.pretrain.pool import Pool, pool_of_archive, pool_of_events, together
+from mlcore.pretrain.continuous import pool_of_archive
+from mlcore.pretrain.pool import Pool, pool_of_events, together
 from mlcore.sections import require
 
 RECIPES = Path(__file__).parent / "recipes"

@@ -18,12 +18,10 @@ from labelapp.catalogue.models import Site, Station
 from labelapp.learning.maps import MOST_POINTS, microseconds_of, time_of
 from labelapp.learning.pipeline.detection import spans
 from mlcore.checkpoint import write_atomically
+from mlcore.pretrain.drawing import Places, in_order_of_chance
 
-WINDOWS = 5_000  # if nobody says
 PART = 256  # windows or events
 SEED = 0
-# Windows to choose from that are numbered all; of more, so many times those asked for are drawn, and sifted.
-FEW, DRAWN_TIMES = 4_000_000, 20
 APART_S = 300.0  # between windows that are read at once
 TOGETHER_S = 3600.0  # read at once, at most
 
@@ -84,34 +82,13 @@ def drawn_windows(site: Site, stations: Sequence[Station], window_s: float, most
 
     → (number of the station, start in microseconds since 1970), by station and time
     """
-    recorded = [(number, *span) for number, station in enumerate(stations) for span in spans(station, {})]
-    window, busy = round(window_s * 1e6), busy_spans(site)
-    if not recorded or not most:
+    recorded = ((number, *span) for number, station in enumerate(stations) for span in spans(station, {}))
+    places = Places.of(recorded, window_s, window_s)
+    if not len(places) or not most:
         return []
-    numbers, starts, counts = (
-        np.array(each, dtype=np.int64)
-        for each in zip(
-            *(
-                (number, microseconds_of(start), (microseconds_of(end) - microseconds_of(start)) // window)
-                for number, start, end in recorded
-            ),
-            strict=True,
-        )
-    )
-    order = _order(int(counts.sum()), most)
-    span = np.searchsorted(np.cumsum(counts), order, side="right")
-    start = starts[span] + (order - (np.cumsum(counts) - counts)[span]) * window
-    quiet = np.flatnonzero(~overlap(start, start + window, busy))[:most]
-    return sorted(zip(numbers[span[quiet]].tolist(), start[quiet].tolist(), strict=True))
-
-
-def _order(count: int, most: int) -> NDArray[np.int64]:
-    """Numbers below `count` in an order of chance, none twice: all, or of very many enough of them."""
-    draw = np.random.default_rng(SEED)
-    if count <= max(FEW, most):
-        return draw.permutation(count)
-    numbers = draw.integers(count, size=DRAWN_TIMES * most)
-    return numbers[np.sort(np.unique(numbers, return_index=True)[1])]
+    numbers, start = places.at(in_order_of_chance(len(places), most, np.random.default_rng(SEED)))
+    quiet = np.flatnonzero(~overlap(start, start + round(window_s * 1e6), busy_spans(site)))[:most]
+    return sorted(zip(numbers[quiet].tolist(), start[quiet].tolist(), strict=True))
 
 
 def busy_spans(site: Site) -> Spans:

@@ -1,18 +1,19 @@
-"""The pool that a pretraining learns from: windows of all that a site recorded, kept beside the run's checkpoint.
+"""The pool that a pretraining learns from: windows from all over a site's recordings, kept beside the checkpoint.
 
 So a run that was killed sees the same windows again, whatever was ingested or changed meanwhile.
 """
 
 import json
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelapp.catalogue.errors import Invalid
-from labelapp.catalogue.models import Observation, Recording, Site
+from labelapp.catalogue.models import Observation, Recording, Site, Trace
 from labelapp.learning.pipeline.recipes import pool_size, pretraining_recipe
 from labelapp.learning.pipeline.records import require_unchanged
 from labelapp.learning.tracking import Job
@@ -20,7 +21,8 @@ from mlcore.archive import Archive
 from mlcore.checkpoint import write_atomically
 from mlcore.errors import UnreadableRecording, UnusableWaveform
 from mlcore.pretrain.config import Pretraining
-from mlcore.pretrain.pool import FACTS, Pool, pool_of_archive
+from mlcore.pretrain.continuous import pool_of_archive
+from mlcore.pretrain.pool import FACTS, Pool
 from mlcore.traces import TraceHeader
 from mlcore.training import Progress
 
@@ -43,7 +45,7 @@ def kept_pool(job: Job, share: float) -> tuple[Pool, Pretraining]:
 
 
 def _read(job: Job, recipe: Pretraining, share: float) -> Pool:
-    """Windows of everything that the site's recordings hold. Raises Invalid where none can be used."""
+    """Windows of what the site's recordings hold. Raises Invalid where none can be used."""
 
     def tell(progress: Progress) -> None:
         figures = {"windows": round(progress.metrics.get("windows", 0)), "of": round(progress.metrics.get("of", 0))}
@@ -60,34 +62,53 @@ def _read(job: Job, recipe: Pretraining, share: float) -> Pool:
             f"Nothing in the recordings of {job.run.site} can be used: no recording that can be read holds a window of "
             f"{recipe.pool.window_s:g} s. Ingest longer ones, or choose a shorter window."
         ) from error
-    job.log(*left_out(Counter(item.reason for item in skipped)))
+    finally:
+        job.log(*left_out(Counter(archive.lost.values()), "file"))
+    job.log(*left_out(Counter(item.reason for item in skipped if item.reason not in archive.lost.values())))
     return pool
 
 
-def left_out(reasons: Counter[str]) -> list[str]:
+def left_out(reasons: Counter[str], what: str = "part") -> list[str]:
     """What was not read and why: a line for each of the most common reasons, and one for the rest."""
     said = reasons.most_common(SAID)
-    lines = [f"left out {count} part{'s' * (count != 1)} of the recordings: {reason}" for reason, count in said]
+    lines = [f"left out {count} {what}{'s' * (count != 1)} of the recordings: {reason}" for reason, count in said]
     rest = reasons.total() - sum(count for _, count in said)
     return [*lines, f"left out {rest} more for other reasons"] if rest else lines
 
 
-def archive_of(job: Job) -> Archive:
-    """The recordings of a site by what was ingested of them; those that are gone or changed are left out, and said."""
+@dataclass(frozen=True)
+class Ingested(Archive):
+    """A site's recordings. A file is compared with what was ingested when it is about to be read, not before."""
+
+    recordings: dict[Path, Recording]
+    lost: dict[Path, str] = field(default_factory=dict)  # those that are gone or changed, and what there is to say
+
+    def usable(self, paths: Sequence[Path]) -> Sequence[Path]:
+        """Those of some files that are as they were ingested. Raises UnreadableRecording where none is."""
+        found, failure = [], None
+        for path in paths:
+            try:
+                require_unchanged(self.recordings[path])
+                found.append(path)
+            except UnreadableRecording as error:
+                failure, self.lost[path] = error, str(error)
+        if failure and not found:
+            raise failure
+        return found
+
+
+def archive_of(job: Job) -> Ingested:
+    """The recordings of a site by what was ingested of them. No file is looked at."""
     headers: list[tuple[TraceHeader, Path]] = []
-    recordings = Recording.objects.filter(site=job.run.site).prefetch_related("traces__station").order_by("path")
-    for recording in recordings:
-        job.check()
-        try:
-            require_unchanged(recording)
-        except UnreadableRecording as error:
-            job.log(str(error))
-            continue
-        headers += [(_header(recording, trace), Path(recording.path)) for trace in recording.traces.all()]
-    return Archive(tuple(headers), {})
+    recordings: dict[Path, Recording] = {}
+    traces = Trace.objects.filter(recording__site=job.run.site).select_related("recording", "station")
+    for trace in traces.order_by("recording__path", "pk").iterator():
+        path = Path(trace.recording.path)
+        headers.append((_header(recordings.setdefault(path, trace.recording), trace), path))
+    return Ingested(tuple(headers), {}, recordings)
 
 
-def _header(recording: Recording, trace: Any) -> TraceHeader:
+def _header(recording: Recording, trace: Trace) -> TraceHeader:
     station = trace.station
     samples = round((trace.endtime - trace.starttime).total_seconds() * trace.sampling_rate_hz) + 1
     return TraceHeader(

@@ -25,6 +25,7 @@ from labelapp.learning.pipeline.representing import sight_of
 from labelapp.learning.pipeline.windows import read_event
 from labelapp.learning.services import resume_run, start_run
 from labelapp.learning.tracking import Cancelled, tracked
+from mlcore.pretrain import drawing
 from mlcore.pretrain.spectrogram import spectrogram
 from mlcore.waveform import write_mseed
 from tests.labelapp.learning.conftest import RECIPE, START, record
@@ -199,8 +200,8 @@ class TestWindowsToChooseFrom:
     def test_are_drawn_from_the_whole_time_and_never_twice_where_there_are_very_many(
         self, recorded_site, heard, monkeypatch
     ):
-        monkeypatch.setattr(map_plan, "FEW", 10)
-        monkeypatch.setattr(map_plan, "DRAWN_TIMES", 3)
+        monkeypatch.setattr(drawing, "FEW", 10)
+        monkeypatch.setattr(drawing, "DRAWN_TIMES", 3)
         found = drawn_windows(recorded_site, [heard], 1.0, 200)
         assert len(set(found)) == len(found) == 200
         assert found == sorted(found)

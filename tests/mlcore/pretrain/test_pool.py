@@ -1,4 +1,4 @@
-"""Windows to pretrain on: of continuous recordings, of events, with any number of channels, on disk and back."""
+"""Windows to pretrain on: of events, with any number of channels, put together, on disk and back."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,70 +6,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from mlcore.archive import Archive
 from mlcore.datasets import EventWindows
-from mlcore.errors import BadConfiguration, Cancelled, UnusableWaveform
+from mlcore.errors import BadConfiguration
 from mlcore.pretrain.config import Pool as Section
-from mlcore.pretrain.pool import Facts, Pool, joined, normalised, pool_of_archive, pool_of_events, stack, together
-from mlcore.waveform import write_mseed
+from mlcore.pretrain.pool import Facts, Pool, alive, joined, normalised, pool_of_events, prepare, stack, together
 from tests.mlcore.recordings import START, waveform
 
 SECTION = Section(sampling_rate_hz=50.0, band_hz=(1.0, 20.0), window_s=10.0, step_s=5.0, normalise="window")
-
-
-@pytest.fixture
-def archive(tmp_path):
-    data = np.random.default_rng(0).normal(0, 1000, (3, 100 * 60)).round()
-    mask = np.ones(data.shape, dtype=bool)
-    mask[1, 2000:] = False  # N stops after 20 s
-    mask[:, 4000:4800] = False  # everything pauses from 40 to 48 s
-    write_mseed(waveform(data, 100.0, mask), tmp_path / "record.mseed")
-    return Archive.of([tmp_path])
-
-
-def test_a_pool_of_recordings_has_a_window_every_step_and_says_which_channels_recorded(archive):
-    pool, skipped = pool_of_archive(archive, SECTION)
-    assert skipped == []
-    assert pool.windows.shape[1:] == (3, 500)
-    assert pool.windows.dtype == np.float32
-    starts = [(fact.starttime - START).total_seconds() for fact in pool.facts]
-    assert starts == [0, 5, 10, 15, 20, 25, 30, 50]  # 35, 40 and 45 s lie in the pause by more than a fifth
-    assert pool.recorded[:, 1].tolist() == [True] * 3 + [False] * 5
-    assert not pool.windows[~pool.recorded].any()
-    assert np.abs(pool.windows).max() <= 1
-    assert set(pool.labels) == {""}
-    assert len(set(pool.units)) == len(pool)
-
-
-def test_reading_in_parts_gives_the_same_windows(archive, monkeypatch):
-    whole, _ = pool_of_archive(archive, SECTION)
-    monkeypatch.setattr("mlcore.pretrain.pool.READ_S", 15.0)
-    parts, _ = pool_of_archive(archive, SECTION)
-    assert [f.starttime for f in parts.facts] == [f.starttime for f in whole.facts]
-    np.testing.assert_array_equal(parts.recorded, whole.recorded)
-
-
-def test_so_many_windows_are_drawn_evenly_by_chance(archive):
-    counts = np.zeros(8)
-    starts = [fact.starttime for fact in pool_of_archive(archive, SECTION)[0].facts]
-    for seed in range(40):
-        drawn, _ = pool_of_archive(archive, SECTION, most=4, seed=seed)
-        assert len(drawn) == 4
-        for fact in drawn.facts:
-            counts[starts.index(fact.starttime)] += 1
-    assert counts.min() >= 10  # 20 expected, a standard deviation of 3
-    assert counts.max() <= 30
-
-
-def test_a_station_without_anything_usable_is_said(tmp_path):
-    write_mseed(waveform(np.ones((1, 100)), 10.0), tmp_path / "slow.mseed")
-    with pytest.raises(UnusableWaveform, match="whole window"):
-        pool_of_archive(Archive.of([tmp_path]), SECTION)
-
-
-def test_reading_a_pool_can_be_cancelled(archive):
-    with pytest.raises(Cancelled):
-        pool_of_archive(archive, SECTION, should_stop=lambda: True)
 
 
 def test_windows_of_one_and_of_three_channels_make_one_pool():
@@ -103,8 +46,10 @@ def test_events_keep_their_labels_and_their_missing_channels():
     assert len(pool.labelled()) == 1
 
 
-def test_a_pool_on_disk_is_read_back_piece_by_piece(archive, tmp_path):
-    pool, _ = pool_of_archive(archive, SECTION)
+def test_a_pool_on_disk_is_read_back_piece_by_piece(tmp_path):
+    data = np.random.default_rng(0).normal(size=(3, 2, 8))
+    facts = (Facts("A", START, "e1", "rockfall"), Facts("B", START + timedelta(seconds=0.5)), Facts("C"))
+    pool = stack([(each, np.array([True, False]), fact) for each, fact in zip(data, facts, strict=True)], 50.0)
     pool.save(tmp_path / "pool")
     back = Pool.load(tmp_path / "pool")
     assert isinstance(back.windows, np.memmap)
@@ -117,14 +62,6 @@ def test_a_pool_on_disk_is_read_back_piece_by_piece(archive, tmp_path):
 def test_a_folder_without_a_pool_is_refused(tmp_path):
     with pytest.raises(BadConfiguration, match="holds no pool"):
         Pool.load(tmp_path)
-
-
-def test_without_band_and_components_every_channel_is_taken_as_it_was_recorded(tmp_path):
-    data = np.random.default_rng(0).normal(0, 1000, (2, 6000)).round()
-    write_mseed(waveform(data, 100.0, components="12"), tmp_path / "record.mseed")
-    section = Section(sampling_rate_hz=100.0, window_s=10.0, step_s=10.0)
-    pool, _ = pool_of_archive(Archive.of([tmp_path]), section)
-    np.testing.assert_array_equal(pool.windows, data.reshape(2, 6, 1000).swapaxes(0, 1))
 
 
 @pytest.mark.parametrize(("normalise", "peaks"), [("channel", [1, 1]), ("window", [0.25, 1])])
@@ -163,3 +100,27 @@ def test_recordings_of_one_time_become_the_sensors_of_one_window():
     assert [fact.station for fact in found.facts] == ["A,B", "A,B", "A"]
     np.testing.assert_array_equal(found.windows[1], data[2:4, 0])
     assert len(together(pool)) == 5  # of no event, and no time asked for
+
+
+def test_two_windows_of_one_station_never_become_sensors_of_one_window():
+    """They begin in the middle between two steps: half a second before and after 12 s lie as near to it."""
+    seconds = {"A": (9, 15, 21), "B": (9, 15, 21), "C": (13, 19)}
+    facts = [Facts(name, START + timedelta(seconds=t)) for name, times in seconds.items() for t in times]
+    pool = stack([(np.ones((1, 3)), np.array([True]), fact) for fact in facts], sampling_rate_hz=1)
+    found = [(fact.station, (fact.starttime - START).total_seconds()) for fact in together(pool, within_s=6.0).facts]
+    assert sorted(found) == [("A,B", 15), ("A,B", 21), ("A,B,C", 9), ("C", 19)]
+
+
+def test_a_channel_that_stands_still_for_a_window_is_masked_there_and_only_there():
+    data = np.random.default_rng(0).normal(0, 100, (2, 6000)).round()
+    data[0, 1000:2000] = 7.0
+    data[0, 3000:3999] = 0.0  # a sample less than a window
+    data[0, 2000], data[0, 3999] = 8.0, 9.0
+    mask = np.ones(data.shape, dtype=bool)
+    mask[1, 100:5000] = False
+    expected = mask.copy()
+    expected[0, 1000:2000] = False
+    record = waveform(data, 100.0, mask)
+    np.testing.assert_array_equal(alive(record, 10.0).mask, expected)
+    assert record.mask[0].all()
+    assert not prepare(record, SECTION).mask[0, 520:980].any()
