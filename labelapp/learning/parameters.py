@@ -9,15 +9,12 @@ from django.db.models import QuerySet
 from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import ModelVersion, Site
 from labelapp.catalogue.text import iso
+from labelapp.learning.choices import ENCODERS, METHODS, MOST_EPOCHS, MOST_POOL_WINDOWS, PLACINGS
 from labelapp.learning.maps import MOST_POINTS
 from labelapp.learning.models import Run
 
 Check = Callable[[Site, str, Any], Any]
 CLASSIFIER, ENCODER = ModelVersion.Kind.CLASSIFIER, ModelVersion.Kind.ENCODER
-# What a pretraining can be asked for by name, as mlcore.pretrain has them.
-METHODS = ("vnibcreg", "vibcreg", "vicreg", "barlow_twins")
-ENCODERS = ("stft_cnn", "resnet18", "resnet34", "resnet50", "mobilenetv3", "inceptionv3", "simplecnn")
-MOST_WINDOWS = 200_000  # of a pool
 IN_WORDS: dict[str, str] = {
     CLASSIFIER: "a classifier, which learned from labels",
     ENCODER: "a pretrained encoder, which knows no classes",
@@ -160,7 +157,7 @@ def _time(site: Site, name: str, value: Any) -> str:
 
 CHECKS: dict[str, dict[str, Check]] = {
     Run.Kind.TRAIN: {
-        "epochs": _whole(1, 10_000),
+        "epochs": _whole(1, MOST_EPOCHS),
         "seed": _whole(0, 2**31 - 1),
         "start": _encoder,
         "then_classify": _yes_or_no,
@@ -170,14 +167,14 @@ CHECKS: dict[str, dict[str, Check]] = {
     Run.Kind.PRETRAIN: {
         "method": _one_of(*METHODS),
         "encoder": _one_of(*ENCODERS),
-        "epochs": _whole(1, 10_000),
-        "windows": _whole(2, MOST_WINDOWS),
+        "epochs": _whole(1, MOST_EPOCHS),
+        "windows": _whole(2, MOST_POOL_WINDOWS),
         "seed": _whole(0, 2**31 - 1),
         "recipe": _table,
     },
     Run.Kind.MAP: {
         "model": _model(CLASSIFIER, ENCODER),
         "windows": _whole(0, MOST_POINTS),
-        "method": _one_of("tsne", "pca"),
+        "method": _one_of(*PLACINGS),
     },
 }

@@ -8,7 +8,8 @@ from mlcore.pretrain.config import PUBLISHED, Pretraining
 from mlcore.sections import require
 from mlcore.starting import settings_of
 
-EPOCHS = 100
+# Where nobody says.
+METHOD, ENCODER, EPOCHS = "vnibcreg", "stft_cnn", 100
 CROP_SHARE = 0.25  # of a window: the paper's tenth would be a second and a half of 15 s
 GROUP = 64  # features whitened together, as in the paper
 
@@ -27,13 +28,13 @@ def derived(recipe: Recipe, given: Mapping[str, Mapping[str, Any]] | None = None
         )
     settings = settings_of(recipe)
     encoder = dict(given.get("encoder", {}))
-    if encoder.get("name", "stft_cnn") != "stft_cnn":
+    if encoder.get("name", ENCODER) != ENCODER:
         settings["encoder"] = {}
     settings["views"] = {"crop_share": CROP_SHARE}
     settings["training"] = {"epochs": EPOCHS}
     if settings["encoder"]:
         settings["training"]["checkpoint_every"] = 1  # they are small
-        settings["method"] = _method(recipe, given.get("method", {}).get("name", "vnibcreg"))
+        settings["method"] = _method(recipe, given.get("method", {}).get("name", METHOD))
     for section, own in given.items():
         settings[section] = {**settings.get(section, {}), **own}
     return Pretraining.from_dict(settings)

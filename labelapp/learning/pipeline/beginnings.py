@@ -1,11 +1,13 @@
 """Whether a pretraining can be done, and a training begin with an encoder: said when they are asked for. No torch."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import ModelVersion, Site, Trace
+from labelapp.learning.choices import MAP_WINDOWS, PLACING
+from labelapp.learning.models import Run
 from labelapp.learning.pipeline.recipes import pool_size, pretraining_recipe, site_recipe
 from mlcore.errors import SeisloopError
 from mlcore.starting import require_fits
@@ -24,6 +26,18 @@ def require_start(site: Site, given: Mapping[str, Any]) -> None:
     encoder = ModelVersion.objects.defer("history").get(pk=given["start"])
     with _as_refusal(f"start is {encoder.pk}, {encoder}. "):
         require_fits(encoder.recipe, site_recipe(site, given))
+
+
+def usual(site: Site) -> dict[str, dict[str, Any]]:
+    """By kind of run and name, what a run takes where nobody says; without what the site's recipe cannot tell."""
+    found: dict[str, dict[str, Any]] = {Run.Kind.MAP: {"windows": MAP_WINDOWS, "method": PLACING}}
+    with suppress(SeisloopError):
+        found[Run.Kind.TRAIN] = {"epochs": site_recipe(site).training.epochs}
+    with suppress(SeisloopError):
+        recipe = pretraining_recipe(site, {})
+        names = {"method": recipe.method.name, "encoder": recipe.encoder.name}
+        found[Run.Kind.PRETRAIN] = {**names, "epochs": recipe.training.epochs, "windows": pool_size(recipe, None)}
+    return found
 
 
 def fitting_encoders(site: Site) -> list[ModelVersion]:

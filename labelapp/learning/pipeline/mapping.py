@@ -17,10 +17,11 @@ from safetensors.numpy import load, save
 
 from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.models import ModelVersion, Station
+from labelapp.learning.choices import MAP_WINDOWS, PLACING
 from labelapp.learning.maps import microseconds_of, store_map
 from labelapp.learning.models import PoolMap, Run
 from labelapp.learning.parameters import default_map_model
-from labelapp.learning.pipeline.map_plan import WINDOWS, Plan, plan_of, readings
+from labelapp.learning.pipeline.map_plan import Plan, plan_of, readings
 from labelapp.learning.pipeline.neighbours import LARGEST
 from labelapp.learning.pipeline.representing import Seen, Sight, sight_of
 from labelapp.learning.pipeline.windows import events_in_chunks
@@ -30,7 +31,6 @@ from mlcore.pretrain.clusters import Clusters, clusters
 from mlcore.pretrain.project import COMPONENTS, principal_components, project
 from mlcore.training import Progress
 
-METHOD = "tsne"  # if nobody says
 LEAST = 4  # points of a map
 LOGGED = 100  # reasons why a window is left out, by name
 # Shares of the run's progress.
@@ -54,7 +54,7 @@ def map_pool(job: Job) -> None:
             tensors=tensors,
             stations=[station.seed_id for station in work.stations],
             window_s=work.sight.window_s,
-            method=run.parameters.get("method", METHOD),
+            method=run.parameters.get("method", PLACING),
         )
         job.log(in_words(found))
     verdict = f"{made.points} points by {run.model}: {made.events} events, {made.points - made.events} windows"
@@ -94,7 +94,7 @@ class Surveying:
         known = {station.seed_id: station for station in run.site.stations.all()}
         plan = Plan.load(path)
         if plan is None:
-            most = run.parameters.get("windows", WINDOWS)
+            most = run.parameters.get("windows", MAP_WINDOWS)
             plan = plan_of(run.site, list(known.values()), self.sight.window_s, most)
             plan.save(path)
         self.stations = [known[name] for name in plan.stations]
@@ -193,7 +193,7 @@ def arranged(job: Job, sight: Sight, points: Tensors) -> tuple[Tensors, Clusters
     def placing(progress: Progress) -> None:
         job.progress("placing points", SEEN + (PLACED - SEEN) * progress.fraction)
 
-    method = job.run.parameters.get("method", METHOD)
+    method = job.run.parameters.get("method", PLACING)
     places = project(reduced, method=method, progress=placing, should_stop=job.should_stop)
     job.progress("keeping the map", PLACED)
     return {**points, "places": np.clip(places, -1, 1).astype(np.float32), "cluster": found.member}, found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelapp.catalogue.models import ModelVersion, Observation, Site
 from labelapp.catalogue.selectors import model_files, require_classifier
+from labelapp.learning.choices import POOL_WINDOWS
 from mlcore.config import Recipe
 from mlcore.errors import BadConfiguration
 from mlcore.pretrain.config import Pretraining
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 # Of an event at a station, as the columns of a catalogue name it: what a recipe's filters may ask for.
 COLUMNS = ("event_id", "event_class", "source", "description", "network", "station", "location", "station_id")
-WINDOWS = 20_000  # of a pool, where a run does not say
 LARGEST_POOL = 2_000_000_000  # bytes: it is held in memory while it is put together
 
 
@@ -96,7 +96,7 @@ def pretraining_recipe(site: Site, parameters: Mapping[str, Any]) -> Pretraining
 
 
 def pool_size(recipe: Pretraining, windows: int | None) -> int:
-    """How many windows a pool may have: as many as asked for, else 20,000 or what memory holds.
+    """How many windows a pool may have: as many as asked for, else the usual number or what memory holds.
 
     Raises BadConfiguration where more are asked for than memory holds.
     """
@@ -109,7 +109,7 @@ def pool_size(recipe: Pretraining, windows: int | None) -> int:
         f"{least} windows of {recipe.pool.window_s:g} s are {least * each / 1e9:.1f} GB, but a pool may be "
         f"{LARGEST_POOL / 1e9:g} GB. Ask for at most {held} windows, or for shorter ones.",
     )
-    return windows or min(WINDOWS, held)
+    return windows or min(POOL_WINDOWS, held)
 
 
 def site_codes(site: Site) -> list[str]:

@@ -17,9 +17,10 @@ from labelapp.catalogue.errors import Invalid, Refused
 from labelapp.catalogue.models import ModelVersion, Recording, Trace
 from labelapp.catalogue.selectors import model_files
 from labelapp.catalogue.services import promote_model
+from labelapp.learning.choices import ENCODERS, METHODS
 from labelapp.learning.claims import _host
 from labelapp.learning.models import Run
-from labelapp.learning.parameters import ENCODERS, METHODS, checked
+from labelapp.learning.parameters import checked
 from labelapp.learning.pipeline import pools, pretraining
 from labelapp.learning.pipeline.recipes import load_classifier, pretraining_recipe
 from labelapp.learning.services import resume_run, start_run
@@ -247,6 +248,26 @@ def test_why_recordings_are_left_out_is_said_and_so_is_how_many_more_there_are(m
         "left out 5 parts of the recordings: too short",
         "left out 3 more for other reasons",
     ]
+
+
+def test_what_a_run_takes_where_nobody_says_is_what_its_recipe_says(recorded_site):
+    from labelapp.learning.pipeline.beginnings import usual
+    from labelapp.learning.pipeline.recipes import pool_size, site_recipe
+
+    found, recipe = usual(recorded_site), pretraining_recipe(recorded_site, {})
+    told = pretraining_recipe(
+        recorded_site, {name: found["pretrain"][name] for name in ("method", "encoder", "epochs")}
+    )
+    assert told == recipe
+    assert found["pretrain"]["windows"] == pool_size(recipe, None) == 20_000
+    assert found["train"] == {"epochs": site_recipe(recorded_site).training.epochs}
+    recorded_site.recipe = {"nonsense": {}}
+    assert list(usual(recorded_site)) == ["map"]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_encoder_that_can_be_asked_for_makes_a_recipe(recorded_site, encoder):
+    assert pretraining_recipe(recorded_site, {"encoder": encoder}).encoder.name == encoder
 
 
 def test_methods_and_encoders_are_those_that_mlcore_has():

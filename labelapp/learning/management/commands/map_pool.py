@@ -3,6 +3,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from labelapp.catalogue.selectors import find_site
+from labelapp.learning.choices import MAP_WINDOWS, PLACING, PLACINGS
 from labelapp.learning.management.running import LearningCommand
 from labelapp.learning.models import Run
 
@@ -18,8 +19,10 @@ class Command(LearningCommand):
             metavar="ID",
             help="an encoder or a classifier; else the newest encoder, else the active",
         )
-        parser.add_argument("--windows", type=int, metavar="N", help="unlabelled windows at most, 5,000 if not given")
-        parser.add_argument("--method", choices=["tsne", "pca"], help="how points are placed; tsne if not given")
+        parser.add_argument(
+            "--windows", type=int, metavar="N", help=f"unlabelled windows at most, {MAP_WINDOWS:,} if not given"
+        )
+        parser.add_argument("--method", choices=PLACINGS, help=f"how points are placed; {PLACING} if not given")
         parser.add_argument("--wait", action="store_true", help="draw here and now instead of asking a worker")
 
     def perform(

@@ -6,9 +6,10 @@ from django.core.management.base import CommandParser
 
 from labelapp.catalogue.errors import Invalid
 from labelapp.catalogue.selectors import find_site
+from labelapp.learning.choices import ENCODERS, METHODS, POOL_WINDOWS
 from labelapp.learning.management.running import LearningCommand
 from labelapp.learning.models import Run
-from labelapp.learning.parameters import ENCODERS, METHODS
+from mlcore.pretrain.derived import ENCODER, EPOCHS, METHOD
 
 
 class Command(LearningCommand):
@@ -16,13 +17,16 @@ class Command(LearningCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("site", help="the site's name")
-        parser.add_argument("--method", choices=METHODS, help="vnibcreg if not given")
+        parser.add_argument("--method", choices=METHODS, help=f"{METHOD} if not given")
         parser.add_argument(
-            "--encoder", choices=ENCODERS, help="stft_cnn, which a classifier can begin with, if not given"
+            "--encoder", choices=ENCODERS, help=f"{ENCODER}, which a classifier can begin with, if not given"
         )
-        parser.add_argument("--epochs", type=int, help="passes over the pool")
+        parser.add_argument("--epochs", type=int, help=f"passes over the pool, {EPOCHS} if not given")
         parser.add_argument(
-            "--windows", type=int, metavar="N", help="of the recordings at most, drawn by chance; 20,000"
+            "--windows",
+            type=int,
+            metavar="N",
+            help=f"of the recordings at most, drawn by chance; {POOL_WINDOWS:,} if not given",
         )
         parser.add_argument("--seed", type=int, help="of windows, weights and crops")
         parser.add_argument(
