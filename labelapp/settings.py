@@ -180,6 +180,8 @@ LEASE_S = number("SEISLOOP_LEASE_S", 600, 10, 86_400)
 HEARTBEAT_S = number("SEISLOOP_HEARTBEAT_S", 5, 1, 3_600)
 # A running job whose worker has been silent this long is taken for dead.
 SILENCE_S = number("SEISLOOP_SILENCE_S", 60, 3, 86_400)
+# What a failed or cancelled job goes on from is kept this long: the windows of a pretraining are up to 2 GB.
+KEEP_CHECKPOINTS_DAYS = number("SEISLOOP_KEEP_CHECKPOINTS_DAYS", 14, 1, 3_650)
 # Scans do without bfloat16 also where the CPU has it. It changes no detection; stored figures are float32 in any case.
 SCAN_FLOAT32 = switch("SEISLOOP_SCAN_FLOAT32", False)
 

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from labelapp.catalogue.errors import Refused
+from labelapp.learning.checkpoints import kept_of
 from labelapp.learning.claims import appended, claim, log_line, worker_name
 from labelapp.learning.models import Run
 
@@ -138,7 +139,7 @@ class Job:
 
     def end(self, state: str, error: str = "") -> None:
         """Write the run's outcome, unless it is another worker's by now."""
-        self._log_lines([error or str(state)])
+        self._log_lines([error or str(state), *(kept_of(self.run) if state != Run.State.DONE else [])])
         self.run.progress = 1.0 if state == Run.State.DONE else self.run.progress
         self._write(state=state, error=error, finished_at=timezone.now(), ends_at=None)
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import threading
 import time
 import warnings
@@ -13,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 
 from labelapp.celery import app
+from labelapp.learning.checkpoints import drop_useless
 from labelapp.learning.claims import (
     MAX_ATTEMPTS,
     interrupt,
@@ -20,7 +20,7 @@ from labelapp.learning.claims import (
     mark_silent_runs,
     runs_of_this_process,
 )
-from labelapp.learning.models import CHECKPOINTS, Run
+from labelapp.learning.models import Run
 from labelapp.learning.services import resume_run
 from labelapp.learning.tasks import TASKS
 from labelapp.learning.tracking import STOPPED_AT_TERMINAL, stopping
@@ -28,6 +28,7 @@ from labelapp.learning.tracking import STOPPED_AT_TERMINAL, stopping
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
+SWEPT_EVERY_S = 3600.0
 # Held while a thread looks into the database, and by whoever forks: a child that is forked in the middle of a look
 # inherits SQLite's locks, which nobody would ever release there, and would wait for them at its first query.
 _looking = threading.Lock()
@@ -39,7 +40,6 @@ def start() -> None:
     stopping.clear()
     mark_runs_of_ended_processes()
     resume_leftovers()
-    drop_checkpoints_of_done_runs()
     # Celery warns of root, which would matter for pickled tasks; ours are JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = app.Worker(
@@ -55,6 +55,7 @@ def start() -> None:
     )
     threading.Thread(target=worker.start, name="worker", daemon=True).start()
     threading.Thread(target=_feed, name="worker feed", daemon=True).start()
+    _watch(drop_useless, SWEPT_EVERY_S)
 
 
 def stop(within_s: float = 1.5) -> None:
@@ -76,16 +77,14 @@ def resume_leftovers() -> int:
     return len([resume_run(run=run) for run in left])
 
 
-def drop_checkpoints_of_done_runs() -> None:
-    """A checkpoint serves until its run is done."""
-    for folder in CHECKPOINTS.glob("run-*"):
-        if not Run.objects.exclude(state=Run.State.DONE).filter(pk=folder.name.removeprefix("run-")).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def watch_over_runs() -> None:
-    """Look for silent runs now and then, in a thread of this process."""
-    threading.Thread(target=_repeat, args=(mark_silent_runs, settings.HEARTBEAT_S), name="watch", daemon=True).start()
+    """Look for silent runs and for what nobody goes on from, now and then, in threads of this process."""
+    _watch(mark_silent_runs, settings.HEARTBEAT_S)
+    _watch(drop_useless, SWEPT_EVERY_S)
+
+
+def _watch(look: Callable[[], object], pause_s: float) -> None:
+    threading.Thread(target=_repeat, args=(look, pause_s), name="watch", daemon=True).start()
 
 
 def _feed() -> None:
