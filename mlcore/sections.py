@@ -133,6 +133,12 @@ def not_negative(section: Section, *names: str) -> None:
         require(value >= 0 and math.isfinite(value), f"{_full(section, name)} is {value!r}, but must not be negative.")
 
 
+def within(section: Section, low: float, high: float, *names: str) -> None:
+    for name in names:
+        value = getattr(section, name)
+        require(low <= value <= high, f"{_full(section, name)} is {value!r}, but must be from {low:,} to {high:,}.")
+
+
 def share(section: Section, *names: str) -> None:
     for name in names:
         value = getattr(section, name)

@@ -42,10 +42,9 @@ def _can_work(site: Site, kind: str, given: Mapping[str, Any]) -> None:
     if kind == Run.Kind.TRAIN:
         if not site.events.current().filter(label__isnull=False).exists():
             raise Invalid(f"{site} has no labelled event to learn from. Import a catalogue first.")
-        if "start" in given:
-            from labelapp.learning.pipeline import beginnings  # here, so that the web process loads no mlcore before
+        from labelapp.learning.pipeline import beginnings  # here, so that the web process loads no mlcore before
 
-            beginnings.require_start(site, given)
+        beginnings.require_training(site, given)
     elif kind == Run.Kind.PRETRAIN:
         from labelapp.learning.pipeline import beginnings
 

@@ -4,11 +4,13 @@ Defaults are those of Lee et al. 2022 (VNIbCReg), sections 3 and 4.1, for the re
 what each other method's own paper uses.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from mlcore.sections import RecipeFile, Section, not_negative, positive, require, share
+from mlcore.pretrain import bounds
+from mlcore.sections import RecipeFile, Section, not_negative, positive, require, share, within
 
 MethodName = Literal["vnibcreg", "vibcreg", "vicreg", "barlow_twins"]
 EncoderName = Literal["resnet18", "resnet34", "resnet50", "mobilenetv3", "inceptionv3", "simplecnn", "stft_cnn"]
@@ -39,10 +41,18 @@ class Pool(Section):
         return round(self.step_s * self.sampling_rate_hz)
 
     def __post_init__(self) -> None:
-        positive(self, "sampling_rate_hz", "window_s", "step_s", "filter_order")
-        share(self, "maximum_gap")
-        require(self.step_samples >= 1, f"pool.step_s is {self.step_s:g} s, less than one sample.")
-        _require_band("pool.band_hz", self.band_hz, below=self.sampling_rate_hz / 2)
+        positive(self, "sampling_rate_hz", "window_s", "step_s")
+        within(self, 1, bounds.MOST_FILTER_ORDER, "filter_order")
+        within(self, 0, bounds.FASTEST_HZ, "sampling_rate_hz")
+        within(self, 0, bounds.LONGEST_S, "window_s", "step_s")
+        require(
+            0 <= self.maximum_gap < 1,
+            f"pool.maximum_gap is {self.maximum_gap:g}, but must be from 0 to below 1: a share of a window.",
+        )
+        require(self.step_samples >= 1, f"pool.step_s is {self.step_s:g} s, less than one sample. Lengthen it.")
+        require(self.window_samples >= 2, f"pool.window_s is {self.window_s:g} s, less than two samples. Lengthen it.")
+        _require_components(self.components)
+        _require_passed("pool.band_hz", self.band_hz, self.sampling_rate_hz)
 
 
 @dataclass(frozen=True)
@@ -70,9 +80,33 @@ class Spectrogram(Section):
         length = round(self.window_s * sampling_rate_hz)
         return length, int(length * self.overlap + 1e-9)  # a share such as 57 / 100 is rounded down otherwise
 
+    def rows(self, sampling_rate_hz: float) -> range:
+        """Numbers of the frequencies that are kept, each `sampling_rate_hz` / length above the one before."""
+        length, _ = self.samples(sampling_rate_hz)
+        low, high = self.band_hz or (0.0, math.inf)
+        first = max(int(low * length / sampling_rate_hz) - 1, 0)
+        last = min(int(min(high, sampling_rate_hz) * length / sampling_rate_hz) + 1, length // 2)
+        while first * sampling_rate_hz / length < low:
+            first += 1
+        while last * sampling_rate_hz / length > high:
+            last -= 1
+        return range(first, last + 1)
+
+    def shape(self, samples: int, sampling_rate_hz: float) -> tuple[int, int]:
+        """(freq, time) of the image of so many samples."""
+        length, overlap = self.samples(sampling_rate_hz)
+        rows, hop = len(self.rows(sampling_rate_hz)), length - overlap
+        if self.image == "stft":  # padded by half a frame, and to whole hops
+            beyond = samples + length // 2 * 2 - length
+            return (rows if self.logarithm == "relative" else length // 2 + 1), -(-beyond // hop) + 1
+        frames = (samples - length) // hop + 1
+        return (self.height, max(1, int(frames * self.height / max(rows, 1)))) if self.height else (rows, frames)
+
     def __post_init__(self) -> None:
         positive(self, "window_s", "floor")
-        not_negative(self, "height")
+        within(self, 0, bounds.LONGEST_S, "window_s")
+        within(self, 0, 1, "floor")
+        within(self, 0, bounds.HIGHEST, "height")
         require(
             0 <= self.overlap < 1, f"spectrogram.overlap is {self.overlap:g}, but must be from 0 to below 1: a share."
         )
@@ -97,10 +131,20 @@ class Views(Section):
     cut: Literal["image", "samples"] = "image"
     augment: Literal["none", "sound"] = "none"  # sound: each view stretched, shifted or noisy, as in Dias et al. 2023
 
+    def columns(self, width: int) -> int:
+        """How many of an image's columns a crop has: `crop_share` of them, rounded down; at least 1."""
+        return max(1, int(width * self.crop_share + 1e-9))
+
+    def has_room(self, width: int) -> bool:
+        """Whether a crop, a neighbour and a non-neighbour find places in so many columns, wherever the crop is."""
+        crop = self.columns(width)
+        shift, last = self.shift_share * crop, width - crop
+        return self.crop == "random" or (2 * math.floor(shift) <= last and (last + 1) // 2 > math.floor(shift + crop))
+
     def __post_init__(self) -> None:
         positive(self, "crop_share")
         share(self, "crop_share")
-        not_negative(self, "shift_share")
+        within(self, 0, 1, "shift_share")
         needed = self.crop_share * (3 + 2 * self.shift_share)
         require(
             self.crop == "random" or needed <= 1,
@@ -123,8 +167,16 @@ class Encoder(Section):
     blocks: int = 3  # of stft_cnn
 
     def __post_init__(self) -> None:
-        positive(self, "width", "blocks")
-        not_negative(self, "kernels")
+        positive(self, "width")
+        within(self, 0, bounds.WIDEST, "width")
+        within(self, 0, bounds.MOST_KERNELS, "kernels")
+        within(self, 1, bounds.MOST_BLOCKS, "blocks")
+        kernels = (self.kernels or round(16 * self.width)) * 2 ** (self.blocks - 1)
+        require(
+            self.name != "stft_cnn" or kernels <= bounds.MOST_KERNELS,
+            f"encoder.kernels and encoder.blocks make a last block of {kernels} kernels, but at most "
+            f"{bounds.MOST_KERNELS} fit into memory. Choose fewer of either.",
+        )
         require(
             self.name == "stft_cnn" or (self.kernels, self.blocks) == (0, 3),
             f"encoder.kernels and encoder.blocks are of stft_cnn, but encoder.name is {self.name!r}. Leave them out.",
@@ -168,8 +220,14 @@ class Method(Section):
         return super().from_dict({**published, **values} if published else values)
 
     def __post_init__(self) -> None:
-        positive(self, "target_std", "epsilon", "projector", "iterations", "groups")
-        not_negative(self, "invariance", "variance", "covariance", "redundancy", "neighbouring")
+        positive(self, "target_std", "epsilon")
+        within(
+            self, 0, bounds.HEAVIEST, "invariance", "variance", "covariance", "redundancy", "neighbouring", "target_std"
+        )
+        within(self, 0, 1, "epsilon")
+        within(self, 2, bounds.MOST_FEATURES, "projector")
+        within(self, 1, bounds.MOST_FEATURES, "groups")
+        within(self, 1, bounds.MOST_ITERATIONS, "iterations")
         require(
             self.name != "vnibcreg" or self.tnc != "none",
             "method.name is 'vnibcreg' with tnc = 'none', which is VIbCReg. Choose name = 'vibcreg', or a tnc.",
@@ -209,11 +267,16 @@ class Training(Section):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        positive(self, "epochs", "learning_rate", "checkpoint_every")
-        not_negative(self, "weight_decay", "gradient_norm", "seed")
+        positive(self, "learning_rate")
+        within(self, 1, bounds.MOST_EPOCHS, "epochs", "checkpoint_every")
+        within(self, 0, bounds.FASTEST_LEARNING, "learning_rate")
+        within(self, 0, 1, "weight_decay")
+        not_negative(self, "gradient_norm")
+        within(self, 0, bounds.LARGEST_SEED, "seed")
         require(
-            self.batch_size >= 2,
-            f"training.batch_size is {self.batch_size}, but variances need at least 2 windows in a batch.",
+            2 <= self.batch_size <= bounds.LARGEST_BATCH,
+            f"training.batch_size is {self.batch_size}, but variances need at least 2 windows in a batch, and memory "
+            f"holds at most {bounds.LARGEST_BATCH:,}.",
         )
 
 
@@ -234,7 +297,15 @@ class Evaluation(Section):
     seeds: tuple[int, ...] = (0, 1, 2)
 
     def __post_init__(self) -> None:
-        positive(self, "epochs", "batch_size", "encoder_learning_rate", "classifier_learning_rate", "neighbours")
+        positive(self, "encoder_learning_rate", "classifier_learning_rate")
+        within(self, 0, bounds.FASTEST_LEARNING, "encoder_learning_rate", "classifier_learning_rate")
+        within(self, 1, bounds.MOST_EPOCHS, "epochs")
+        within(self, 1, bounds.LARGEST_BATCH, "batch_size", "neighbours")
+        for seed in self.seeds:
+            require(
+                0 <= seed <= bounds.LARGEST_SEED,
+                f"evaluation.seeds has {seed}, but seeds are from 0 to {bounds.LARGEST_SEED:,}.",
+            )
         require(bool(self.seeds), "evaluation.seeds is empty. Give at least one.")
         require(0 < self.test_share < 1, f"evaluation.test_share is {self.test_share:g}, but must lie within 0–1.")
         for part in self.shares:
@@ -266,19 +337,64 @@ class Pretraining(RecipeFile):
             f"spectrogram.window_s is {self.spectrogram.window_s:g} s, {length} samples at {rate:g} Hz, but must be "
             f"from 2 to the {shown} samples of {'a crop' if of_crops else 'pool.window_s'}.",
         )
+        if self.spectrogram.image == "stft":
+            _require_passed("spectrogram.band_hz", self.spectrogram.band_hz, rate)
         _require_band("spectrogram.band_hz", self.spectrogram.band_hz, below=rate / 2)
+        require(
+            bool(self.spectrogram.rows(rate)),
+            f"spectrogram.band_hz holds no frequency of an image, whose rows are {rate / length:g} Hz apart. Widen it, "
+            "or lengthen spectrogram.window_s.",
+        )
         require(
             self.method.tnc == "none" or self.views.crop == "neighbouring",
             f"method.tnc is {self.method.tnc!r}, which tells neighbours from others, but views.crop is 'random'. "
             "Choose crop = 'neighbouring', or tnc = 'none'.",
         )
 
+    def require_room(self) -> None:
+        """Raises BadConfiguration where a window of the pool has no room for the views that are to be cut from it."""
+        samples, rate = self.pool.window_samples, self.pool.sampling_rate_hz
+        of_samples = self.views.cut == "samples"
+        width = samples if of_samples else self.spectrogram.shape(samples, rate)[1]
+        require(
+            self.views.has_room(width),
+            f"pool.window_s is {self.pool.window_s:g} s, {width} {'samples' if of_samples else 'columns of an image'}: "
+            f"too few for crops of {self.views.columns(width)} with neighbours and non-neighbours. Lengthen "
+            "pool.window_s, shorten spectrogram.window_s, or shrink views.crop_share.",
+        )
+
+
+def _require_components(components: tuple[str, ...]) -> None:
+    require(
+        len(set(components)) == len(components),
+        f"pool.components is {list(components)}, but must name each component once.",
+    )
+    for letter in components:
+        require(
+            len(letter) == 1 and letter.isascii() and (letter.isupper() or letter.isdigit()),
+            f"pool.components has {letter[:20]!r}, but a component is one capital letter or digit such as Z.",
+        )
+
+
+def _require_passed(name: str, band_hz: tuple[float, ...], rate_hz: float) -> None:
+    """A band that a filter can pass: within what the rate holds, and not so low that its coefficients are rounded."""
+    _require_band(name, band_hz, below=rate_hz / 2)
+    lowest, nyquist = rate_hz * bounds.LOWEST_BAND, rate_hz / 2
+    require(
+        not band_hz or (lowest <= band_hz[0] and band_hz[1] < nyquist),
+        f"{name} is {_listed(band_hz)} Hz, but must rise from {lowest:g} Hz or above to below {nyquist:g} Hz, half the "
+        "sampling rate. Narrow it, or leave it out.",
+    )
+
+
+def _listed(band_hz: tuple[float, ...]) -> str:
+    return "–".join(f"{edge:g}" for edge in band_hz)
+
 
 def _require_band(name: str, band_hz: tuple[float, ...], below: float = float("inf")) -> None:
-    listed = "–".join(f"{edge:g}" for edge in band_hz)
     require(len(band_hz) in (0, 2), f"{name} has {len(band_hz)} values, but must have 2 (low and high), or none.")
     require(
         not band_hz or 0 <= band_hz[0] < band_hz[1] <= below,
-        f"{name} is {listed} Hz, but must rise from 0 or above"
+        f"{name} is {_listed(band_hz)} Hz, but must rise from 0 or above"
         + (f" to at most {below:g} Hz." if below < 1e9 else "."),
     )

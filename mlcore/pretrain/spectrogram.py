@@ -28,25 +28,13 @@ def spectrogram(waveforms: Tensor, section: Spectrogram, sampling_rate_hz: float
     return images.reshape(*waveforms.shape[:-1], *images.shape[1:])
 
 
-def image_shape(samples: int, section: Spectrogram, sampling_rate_hz: float) -> tuple[int, int]:
-    """(freq, time) of the image of so many samples."""
-    if section.image == "stft":
-        frequencies, times = stft_axes(classifier_settings(samples, section, sampling_rate_hz))
-        return len(frequencies), len(times)
-    length, overlap = section.samples(sampling_rate_hz)
-    rows, frames = len(_rows(section, sampling_rate_hz)), (samples - length) // (length - overlap) + 1
-    if not section.height:
-        return rows, frames
-    return section.height, max(1, int(frames * section.height / rows))
-
-
 def image_axes(samples: int, section: Spectrogram, sampling_rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
     """Of an image of so many samples: frequencies in Hz (freq,), centres of columns in s (time,)."""
     if section.image == "stft":
         return stft_axes(classifier_settings(samples, section, sampling_rate_hz))
     length, overlap = section.samples(sampling_rate_hz)
-    height, width = image_shape(samples, section, sampling_rate_hz)
-    frequencies = np.arange(length // 2 + 1)[_rows(section, sampling_rate_hz)] * sampling_rate_hz / length
+    height, width = section.shape(samples, sampling_rate_hz)
+    frequencies = np.array(section.rows(sampling_rate_hz)) * sampling_rate_hz / length
     frames = (samples - length) // (length - overlap) + 1
     times = (np.arange(frames) * (length - overlap) + length / 2) / sampling_rate_hz
     return _resampled_axis(frequencies, height), _resampled_axis(times, width)
@@ -88,8 +76,8 @@ def _power(waveforms: Tensor, section: Spectrogram, sampling_rate_hz: float) -> 
     power = torch.fft.rfft(frames).abs().square() / (sampling_rate_hz * taper.square().sum())
     last = power.shape[-1] - (length + 1) % 2  # of an even length, Nyquist's row has no negative twin
     power[..., 1:last] *= 2
-    rows = torch.as_tensor(_rows(section, sampling_rate_hz), device=waveforms.device)
-    return power[..., rows].transpose(-1, -2)
+    rows = section.rows(sampling_rate_hz)
+    return power[..., rows.start : rows.stop].transpose(-1, -2)
 
 
 def _logarithm(power: Tensor, section: Spectrogram) -> Tensor:
@@ -127,14 +115,6 @@ def _resized(images: Tensor, height: int) -> Tensor:
 def _taper(section: Spectrogram, length: int) -> np.ndarray:
     shape = ("tukey", 0.25) if section.window == "tukey" else section.window
     return np.asarray(signal.get_window(shape, length))
-
-
-def _rows(section: Spectrogram, sampling_rate_hz: float) -> np.ndarray:
-    """Numbers of the frequencies that are kept."""
-    length, _ = section.samples(sampling_rate_hz)
-    frequencies = np.arange(length // 2 + 1) * sampling_rate_hz / length
-    low, high = section.band_hz or (0.0, np.inf)
-    return np.flatnonzero((frequencies >= low) & (frequencies <= high))
 
 
 def _resampled_axis(values: np.ndarray, count: int) -> np.ndarray:

@@ -32,7 +32,7 @@ from mlcore.pretrain.model import Pretrained, encoder_files, first
 from mlcore.pretrain.pool import Pool, together
 from mlcore.pretrain.sound import augmented
 from mlcore.pretrain.sources import add_source, read_source
-from mlcore.pretrain.spectrogram import image_shape, spectrogram
+from mlcore.pretrain.spectrogram import spectrogram
 from mlcore.pretrain.together import processes, synchronised
 from mlcore.pretrain.views import Crops, Starts, choose_sensors, crop_starts, crops_at
 from mlcore.sections import require
@@ -194,7 +194,7 @@ class _Epoch:
         samples = self.pool.windows.shape[-1]
         if self.recipe.views.cut == "samples":
             return samples
-        return image_shape(samples, self.recipe.spectrogram, self.pool.sampling_rate_hz)[1]
+        return self.recipe.spectrogram.shape(samples, self.pool.sampling_rate_hz)[1]
 
     @property
     def _seed(self) -> int:

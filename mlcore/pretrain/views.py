@@ -56,14 +56,9 @@ def crops(images: Tensor, section: Views, generator: torch.Generator) -> Crops:
 
 def crops_at(images: Tensor, starts: Starts, section: Views) -> Crops:
     """The crops that begin at these columns: `crops` without the draw, for a part of a batch that was drawn whole."""
-    columns = crop_columns(images.shape[-1], section)
+    columns = section.columns(images.shape[-1])
     first, second = images[:, :1], images[:, -1:]
     return Crops(*(_cut(x, s, columns) for x, s in zip((first, second, second), starts, strict=True)))
-
-
-def crop_columns(width: int, section: Views) -> int:
-    """How many of an image's columns a crop has: `crop_share` of them, rounded down; at least 1."""
-    return max(1, int(width * section.crop_share + 1e-9))
 
 
 def crop_starts(count: int, width: int, section: Views, generator: torch.Generator) -> Starts:
@@ -73,13 +68,13 @@ def crop_starts(count: int, width: int, section: Views, generator: torch.Generat
     neighbouring  t: anywhere that leaves room for the shift; l: t plus a normal deviate of σ = shift / 2, truncated at
                   ± shift; k: anywhere further than shift + crop from t, so that it overlaps neither
     """
-    columns = crop_columns(width, section)
+    columns = section.columns(width)
     last = width - columns
     if section.crop == "random":
         return Starts(*(_uniform(count, 0, last, generator) for _ in range(3)))
     shift = section.shift_share * columns
     margin, reach = math.floor(shift), math.floor(shift + columns)
-    if last - 2 * margin < 0 or (last + 1) // 2 <= reach:
+    if not section.has_room(width):
         raise UnusableWaveform(
             f"A spectrogram has {width} columns, too few for crops of {columns} with neighbours within {shift:g} and "
             f"non-neighbours beyond {shift + columns:g} columns. "

@@ -18,7 +18,17 @@ def require_pretraining(site: Site, given: Mapping[str, Any]) -> None:
     if not Trace.objects.filter(recording__site=site).exists():
         raise Invalid(f"{site} has no recordings to learn from. Ingest some with `manage.py ingest`.")
     with _as_refusal():
-        pool_size(pretraining_recipe(site, given), given.get("windows"))
+        recipe = pretraining_recipe(site, given)
+        recipe.require_room()
+        pool_size(recipe, given.get("windows"))
+
+
+def require_training(site: Site, given: Mapping[str, Any]) -> None:
+    """Raises Invalid where the site's recipe cannot work, or the encoder that `start` names does not fit it."""
+    with _as_refusal():
+        site_recipe(site, given)
+    if "start" in given:
+        require_start(site, given)
 
 
 def require_start(site: Site, given: Mapping[str, Any]) -> None:

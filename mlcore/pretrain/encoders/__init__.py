@@ -15,7 +15,6 @@ from mlcore.pretrain.encoders.mobilenet import MobileNetV3
 from mlcore.pretrain.encoders.resnet import ResNet
 from mlcore.pretrain.encoders.simplecnn import SimpleCNN
 from mlcore.pretrain.encoders.stft_cnn import STFTEncoder
-from mlcore.pretrain.spectrogram import image_shape
 from mlcore.sections import require
 
 ENCODERS: dict[str, Callable[[float, int], nn.Module]] = {
@@ -47,5 +46,5 @@ def encoder_of(recipe: Pretraining) -> nn.Module:
     if section.name != "stft_cnn":
         return encoder(section.name, section.width)
     is_member = recipe.spectrogram.image == "stft"
-    shape = image_shape(pool.window_samples, recipe.spectrogram, pool.sampling_rate_hz) if is_member else (0, 0)
+    shape = recipe.spectrogram.shape(pool.window_samples, pool.sampling_rate_hz) if is_member else (0, 0)
     return STFTEncoder(section.width, kernels=section.kernels, blocks=section.blocks, frequencies=shape[0])

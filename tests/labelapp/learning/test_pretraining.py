@@ -224,14 +224,28 @@ def test_an_encoder_is_never_promoted_nor_loaded_as_a_classifier(make_model, man
         ({"recipe": {"views": 3}}, "must be a table of sections"),
         ({"recipe": {"colour": {}}}, "no setting 'colour'"),
         ({"recipe": {"views": {"crop_share": 7}}}, "crop_share"),
-        ({"recipe": {"pool": {"window_s": 1e9}}}, r"2 windows of 1e\+09 s are \d+.\d GB"),
+        ({"recipe": {"pool": {"window_s": 1e9}}}, r"pool.window_s is 1000000000.0, but must be from 0 to 86,400"),
         ({"windows": 200_000, "recipe": {"pool": {"window_s": 600.0}}}, r"\d+.\d GB, but a pool may be 2 GB. Ask for"),
         ({"colour": 1}, "no parameter 'colour'"),
+        ({"recipe": {"training": {"batch_size": 0}}}, "training.batch_size is 0, but"),
+        ({"recipe": {"training": {"learning_rate": float("nan")}}}, "training.learning_rate is nan, but"),
+        ({"recipe": {"training": {"learning_rate": 1e30}}}, "from 0 to 10.0"),
+        ({"recipe": {"method": {"projector": 0}}}, "method.projector is 0, but"),
+        ({"recipe": {"encoder": {"kernels": 10**18}}}, "encoder.kernels is 10{18}, but"),
+        ({"recipe": {"spectrogram": {"image": "spectrogram", "window_s": 6.0}}}, "1 columns of an image: too few"),
     ],
 )
 def test_what_cannot_work_is_refused_in_words(light_site, parameters, said):
     with pytest.raises(Invalid, match=said):
         start_run(site=light_site, kind="pretrain", parameters=parameters)
+    assert not Run.objects.exists()
+
+
+def test_a_training_by_a_recipe_that_cannot_work_is_refused_when_it_is_asked_for(light_site):
+    light_site.recipe = {**light_site.recipe, "training": {"batch_size": 0}}
+    light_site.save()
+    with pytest.raises(Invalid, match=r"training\.batch_size is 0, but must be above 0"):
+        start_run(site=light_site, kind="train", parameters={})
     assert not Run.objects.exists()
 
 

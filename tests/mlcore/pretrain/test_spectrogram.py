@@ -9,7 +9,7 @@ from mlcore.classify.predict import network_inputs
 from mlcore.config import Preprocessing, Recipe
 from mlcore.errors import UnusableWaveform
 from mlcore.pretrain.config import Spectrogram
-from mlcore.pretrain.spectrogram import classifier_settings, image_axes, image_shape, spectrogram
+from mlcore.pretrain.spectrogram import classifier_settings, image_axes, spectrogram
 
 SETTINGS = [  # section, sampling rate, samples
     (Spectrogram(), 1000.0, 16_000),  # the paper's
@@ -58,13 +58,13 @@ def test_images_equal_scipys_spectrogram_logarithm_min_max_and_resizing(section,
     _, _, expected = scipys(x, section, rate)
     found = spectrogram(torch.from_numpy(x), section, rate)
     np.testing.assert_allclose(found, expected, atol=1e-10, rtol=0)
-    assert tuple(found.shape[-2:]) == image_shape(samples, section, rate)
+    assert tuple(found.shape[-2:]) == section.shape(samples, rate)
 
 
 @pytest.mark.parametrize(("section", "rate", "samples"), SETTINGS)
 def test_axes_are_scipys_carried_through_the_resizing(section, rate, samples):
     frequencies, times, _ = scipys(waveforms(samples, (1,)), section, rate)
-    height, width = image_shape(samples, section, rate)
+    height, width = section.shape(samples, rate)
     expected_frequencies = resized(np.tile(frequencies[:, None], len(times)), section.height)[:, 0]
     expected_times = resized(np.tile(times, (len(frequencies), 1)), section.height)[0]
     found = image_axes(samples, section, rate)
@@ -125,7 +125,7 @@ def test_an_stft_image_is_the_very_tensor_that_a_classifier_is_given(logarithm, 
     x = waveforms(720).astype(np.float32)
     found = spectrogram(torch.from_numpy(x), section, 20.0)
     torch.testing.assert_close(found, network_inputs(x, Recipe(preprocessing=settings)).contiguous())
-    assert tuple(found.shape[-2:]) == image_shape(720, section, 20.0)
+    assert tuple(found.shape[-2:]) == section.shape(720, 20.0)
     assert [len(axis) for axis in image_axes(720, section, 20.0)] == list(found.shape[-2:])
     assert classifier_settings(720, section, 20.0) == Preprocessing(**{**vars(settings), "step_s": 1.0})
 

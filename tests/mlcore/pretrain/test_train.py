@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from mlcore.errors import BadConfiguration, Cancelled, SeisloopError
-from mlcore.pretrain import train
+from mlcore.pretrain import bounds, train
 from mlcore.pretrain.config import Method, Training, Views
 from mlcore.pretrain.model import Pretrained, encoder_from_files
 from mlcore.pretrain.pool import Pool
-from mlcore.pretrain.spectrogram import image_shape, spectrogram
+from mlcore.pretrain.spectrogram import spectrogram
 from mlcore.pretrain.train import pretrain
 from mlcore.pretrain.views import crops_at
 from tests.mlcore.pretrain.examples import small_pool, small_recipe
@@ -132,7 +132,7 @@ def test_a_crop_cut_from_the_samples_is_the_image_of_that_stretch_alone(monkeypa
     (samples, starts, _), _ = seen[0]
     begin = int(starts.k[3])
     stretch = samples[3, 1, 0, begin : begin + 200]  # a fifth of 1000 samples, of the second sensor
-    assert shown[0].k.shape[1:] == (1, *image_shape(200, recipe.spectrogram, 50.0))
+    assert shown[0].k.shape[1:] == (1, *recipe.spectrogram.shape(200, 50.0))
     torch.testing.assert_close(shown[0].k[3, 0], spectrogram(stretch, recipe.spectrogram, 50.0))
 
 
@@ -172,7 +172,8 @@ def test_a_pool_too_small_is_refused():
         pretrain(small_pool(1), small_recipe())
 
 
-def test_a_loss_that_is_no_number_ends_the_run():
+def test_a_loss_that_is_no_number_ends_the_run(monkeypatch):
+    monkeypatch.setattr(bounds, "FASTEST_LEARNING", 1e30)
     recipe = small_recipe(
         method=Method.of("vicreg"), training=Training(epochs=5, batch_size=16, learning_rate=1e25, precision="float32")
     )

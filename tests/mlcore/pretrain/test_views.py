@@ -7,7 +7,7 @@ from scipy import stats
 
 from mlcore.errors import BadConfiguration, UnusableWaveform
 from mlcore.pretrain.config import Views
-from mlcore.pretrain.views import choose_sensors, crop_columns, crop_starts, crops, crops_at
+from mlcore.pretrain.views import choose_sensors, crop_starts, crops, crops_at
 
 
 def seeded(seed=0):
@@ -23,7 +23,7 @@ def sections():
 @settings(max_examples=60, deadline=None)
 @given(sections(), st.integers(10, 800), st.integers(0, 10_000))
 def test_crops_lie_within_and_keep_the_papers_distances(section, width, seed):
-    columns = crop_columns(width, section)
+    columns = section.columns(width)
     try:
         t, l, k = crop_starts(40, width, section, seeded(seed))  # noqa: E741
     except UnusableWaveform:
@@ -41,7 +41,7 @@ def test_crops_lie_within_and_keep_the_papers_distances(section, width, seed):
 @given(sections(), st.integers(60, 800))
 def test_no_image_of_sixty_columns_is_refused_where_the_shares_fit(section, width):
     assume(section.crop_share * (3 + 2 * section.shift_share) < 0.9)
-    assert crop_columns(width, section) == max(1, int(width * section.crop_share + 1e-9))
+    assert section.columns(width) == max(1, int(width * section.crop_share + 1e-9))
     crop_starts(5, width, section, seeded())
 
 
