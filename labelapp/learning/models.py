@@ -91,6 +91,13 @@ class Run(models.Model):
             return None
         return max(0.0, (self.ends_at - timezone.now()).total_seconds())
 
+    @property
+    def took_s(self) -> float | None:
+        """Seconds from start to end; None where it has not ended, or rested between two attempts."""
+        if self.started_at is None or self.finished_at is None or self.attempt != 1:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
 
 class PoolMap(models.Model):
     """A picture of what a model sees in a site's events and unlabelled windows: those that are alike lie close."""

@@ -1,15 +1,19 @@
 """Runs and models."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from labelapp.catalogue.models import ModelVersion, Site
+from labelapp.catalogue.models import ModelVersion
+from labelapp.catalogue.roles import is_manager
 from labelapp.learning import selectors
 from labelapp.learning.models import Run
 from labelapp.pages import evidence, pretrained
+from labelapp.pages.asked import asked_for
 from labelapp.pages.pretrained import pretraining_curves
 from labelapp.pages.recipe import recipe_in_words
 from labelapp.pages.relabelled import (
@@ -23,35 +27,24 @@ from labelapp.pages.relabelled import (
 from labelapp.pages.relevance import relevance
 from labelapp.pages.running import drawn_curves
 from labelapp.pages.site import for_viewers, get_site, page_of, site_page
+from labelapp.pages.starting import fitting_encoders, start_forms
 
-LIVE = [Run.State.QUEUED, Run.State.RUNNING]
 MAP = Run.Kind.MAP
-STARTABLE = {
-    Run.Kind.TRAIN: ("Train", "Train a new model on the labelled events."),
-    Run.Kind.CLASSIFY: ("Classify", "Classify every event by the active model, and fill the queue."),
-    Run.Kind.DETECT: ("Detect", "Detect events in the continuous recordings."),
-    Run.Kind.PRETRAIN: ("Pretrain", "Pretrain an encoder on the recordings, without labels."),
-    MAP: ("Draw the map", "Draw events and unlabelled windows as a model sees them."),
+LIVE = [Run.State.QUEUED, Run.State.RUNNING]
+# Of runs that learn: others have a model too, which learned before.
+CURVES: dict[str, Callable[[Run], dict[str, Any] | None]] = {
+    Run.Kind.TRAIN: drawn_curves,
+    Run.Kind.PRETRAIN: pretraining_curves,
 }
 
 
 @for_viewers
 def runs(request: HttpRequest, site_id: int) -> HttpResponse:
     site = get_site(site_id)
-    rows = selectors.runs(site)
+    rows = selectors.runs(site).defer("log")
     is_live = rows.filter(state__in=LIVE).exists()
-    kinds = [(kind.value, *words) for kind, words in STARTABLE.items()]
-    shown = {"page": page_of(request, rows), "is_live": is_live, "kinds": kinds, "encoders": _encoders(site)}
-    return site_page(request, "runs", site, **shown)
-
-
-def _encoders(site: Site) -> list[ModelVersion]:
-    """What a training can begin with."""
-    if not ModelVersion.objects.filter(kind=ModelVersion.Kind.ENCODER).exists():
-        return []
-    from labelapp.learning.pipeline.beginnings import fitting_encoders  # here: it reads recipes with mlcore
-
-    return fitting_encoders(site)
+    forms = start_forms(site) if is_manager(request.user) else []
+    return site_page(request, "runs", site, page=page_of(request, rows), is_live=is_live, forms=forms)
 
 
 @for_viewers
@@ -68,7 +61,8 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
         percent=round(100 * row.progress),
         is_live=row.state in LIVE,
         map=selectors.maps_for(request.user).filter(pk=row.figures.get("map")).first() if row.kind == MAP else None,
-        curves=pretraining_curves(row) if row.kind == Run.Kind.PRETRAIN else drawn_curves(row),
+        asked=asked_for(row),
+        curves=CURVES[row.kind](row) if row.kind in CURVES else None,
     )
 
 
@@ -138,7 +132,7 @@ def _encoder(request: HttpRequest, row: ModelVersion) -> HttpResponse:
         notes=evidence.notes(row),
         curves=pretraining_curves(model=row),
         successors=row.successors.select_related("site").defer("history").order_by("-created_at")[:50],
-        fits=row in _encoders(row.site),
+        fits=row in fitting_encoders(row.site),
         recipe_words=[part for part in recipe_in_words(row.recipe) if part[0] != "evaluation"],  # by commands only
         recipe=json.dumps(row.recipe, indent=2),
     )

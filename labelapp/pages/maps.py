@@ -4,12 +4,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from labelapp.catalogue.models import Site
+from labelapp.catalogue.roles import is_manager
 from labelapp.learning.models import PoolMap, Run
 from labelapp.learning.parameters import default_map_model
 from labelapp.learning.selectors import maps_for, under_way
 from labelapp.pages.around import site_facts
 from labelapp.pages.modules import modules_of
 from labelapp.pages.site import for_viewers, get_site, site_page
+from labelapp.pages.starting import map_fields
 from labelapp.review.opinions import is_told
 from labelapp.review.selectors import policy_of
 
@@ -32,6 +34,7 @@ def _page(request: HttpRequest, site: Site, asked: PoolMap | None) -> HttpRespon
     maps = list(maps_for(request.user).filter(site=site))
     newest = maps[0] if maps else None
     shown = asked or newest
+    failed = _failed(site, newest)
     return site_page(
         request,
         "map",
@@ -41,7 +44,8 @@ def _page(request: HttpRequest, site: Site, asked: PoolMap | None) -> HttpRespon
         newest=newest,
         windows=shown.points - shown.events if shown else 0,
         making=next((run for run in under_way(site) if run.kind == Run.Kind.MAP), None),
-        failed=_failed(site, newest),
+        failed=failed,
+        fields=map_fields(site, failed.parameters if failed else None) if is_manager(request.user) else [],
         can_map=default_map_model(site) is not None,
         is_told=is_told(request.user, policy_of(site)),
         modules=modules_of("map.js"),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from labelapp.catalogue.models import ModelVersion
+from labelapp.learning.choices import ENCODERS, METHODS
 from labelapp.learning.models import Run
 from labelapp.pages.drawing import Curves, curves
 from labelapp.pages.evidence import learning_curves, measured
@@ -86,9 +87,8 @@ def pool(model: ModelVersion) -> dict[str, Any]:
 @measured
 def method_in_words(model: ModelVersion) -> str:
     """The names of the method and of the encoder, as their papers have them."""
-    methods = {"vnibcreg": "VNIbCReg", "vibcreg": "VIbCReg", "vicreg": "VICReg", "barlow_twins": "Barlow Twins"}
-    name = model.recipe["method"]["name"]
-    return f"{methods.get(name, name)} with {model.recipe['encoder']['name']}"
+    method, encoder = (model.recipe[section]["name"] for section in ("method", "encoder"))
+    return f"{METHODS.get(method, method)} with {ENCODERS.get(encoder, encoder)}"
 
 
 def origin(model: ModelVersion) -> dict[str, Any] | None:

@@ -61,7 +61,7 @@ def text_of(client):
 
 def test_an_encoder_shows_its_pool_its_curves_and_that_it_saw_no_label(text_of, viewer, make_encoder):
     shown = text_of(viewer, "model", make_encoder().pk)
-    for words in ("<dt>Labels</dt><dd>none</dd>", "XX.BBB.00", "2000 of 6 s, 3.3 h in all", "VNIbCReg with stft_cnn"):
+    for words in ("<dt>Labels</dt><dd>none</dd>", "XX.BBB.00", "2000 of 6 s, 3.3 h in all", "VNIbCReg with STFT-CNN"):
         assert words in shown
     assert "17, by their waveforms only" in shown
     assert shown.count("<polyline") == 1 + 5 + 3 + 2 + 2

@@ -287,6 +287,28 @@ def test_without_a_map_the_page_says_what_to_do_and_shows_the_run_that_makes_one
     page.wait_for_selector("#map[data-state=ready]")
 
 
+def test_a_new_map_is_asked_for_without_losing_what_was_chosen(open_map, manager, pool_map):
+    page = open_map(user=manager, query="?colour=cluster")
+    page.locator("#map").press("a")
+    page.locator("#new-map summary").click()
+    page.get_by_label("As seen by").select_option(label=f"model {pool_map.model.number}")
+    page.get_by_label("Unlabelled windows").fill("60")
+    for said in ("Started: run", "queued already"):  # the second time it is refused
+        page.get_by_role("button", name="Make a map").click()
+        expect(page.locator("#new-map [role=status]")).to_contain_text(said)
+        expect(page.get_by_label("Unlabelled windows")).to_have_value("60")
+        expect(page.locator("#chosen-count")).to_have_text(str(len(PLACES)))
+    run = Run.objects.get()
+    assert run.parameters == {"windows": 60, "model": pool_map.model_id}
+    page.keyboard.press("Escape")
+    expect(page.locator("#new-map")).not_to_have_attribute("open", "")
+    page.locator("#making").get_by_role("link", name=f"Run {run.pk}").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Pool map {run.pk}")
+    page.go_back()
+    expect(page).to_have_url(re.compile(f"/maps/{pool_map.pk}/.colour=cluster"))
+    expect(page.locator("#chosen-count")).to_have_text(str(len(PLACES)))
+
+
 def test_of_several_maps_one_is_chosen_and_a_newer_one_is_named(open_page, site, viewer, model_row):
     older, newer = make_map(site, model_row, points=30), make_map(site, model_row, points=20)
     page = open_page(viewer, f"/maps/{older.pk}/")

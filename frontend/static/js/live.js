@@ -1,5 +1,6 @@
 /** Keeps marked parts of a page fresh, and lets its buttons speak to the API. The server draws; this only swaps. */
 import { post } from "./api.js";
+import { h } from "./dom.js";
 
 const PAUSE_MS = 1500;
 // A part where nothing moves is asked for so much less often.
@@ -20,7 +21,10 @@ function isPaused(part) {
 /** Fetches the page anew and swaps the parts that are due. */
 async function refresh() {
     const parts = document.hidden ? [] : due();
-    if (!parts.length) return;
+    if (parts.length) await fetchAnew(parts);
+}
+
+async function fetchAnew(parts) {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
     if (!response?.ok || response.redirected) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -69,10 +73,22 @@ async function send(form) {
     try {
         status.textContent = "Asking…";
         const made = await post(form.dataset.post, body);
+        if ("stays" in form.dataset) return await stay(form, status, made);
         location.assign(form.dataset.then?.replace("ID", made.id) ?? location.href);
     } catch (error) {
         status.textContent = error.message;
     }
+    return undefined;
+}
+
+/**
+ * Says which run was started, and leaves the page as it is: what was chosen on it stays chosen. The part that data-stays
+ * names follows the run from now on.
+ */
+async function stay(form, status, { id }) {
+    status.replaceChildren("Started: ", h("a", { href: `/runs/${id}/` }, `run ${id}`), ". This page stays as it is.");
+    document.dispatchEvent(new Event("runstarted"));
+    await fetchAnew([document.getElementById(form.dataset.stays)]);
 }
 
 document.addEventListener("submit", (event) => {

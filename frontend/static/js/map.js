@@ -123,8 +123,13 @@ function choiceChanged() {
     if (now.row >= 0) card.renew(factsOf(now.row));
 }
 
+/** A choice outlasts a look at an event or at a run, for as long as its tab is open. */
+const CHOICE = `chosen on map ${facts.map.id}`;
+const keptChoice = () => JSON.parse(sessionStorage.getItem(CHOICE) ?? "[]").filter((row) => row < facts.map.points);
+
 function drawChoice() {
     const { chosen } = now;
+    sessionStorage.setItem(CHOICE, JSON.stringify([...chosen]));
     part("chosen-count").textContent = chosen.size ? String(chosen.size) : "none";
     part("choice-counts").replaceChildren(...choiceCounts(chosen, sorted()));
     part("choice-list").replaceChildren(...choiceList(chosen, { site: facts.site.id, facts: factsOf, onLook: look, onDrop: choose }));
@@ -231,7 +236,7 @@ function bindings() {
 async function begin() {
     try {
         const [bytes, classes] = await Promise.all([getBytes(`${api}points/`), get(`${api}classes/`)]);
-        Object.assign(now, { points: pointsOf(bytes), classes });
+        Object.assign(now, { points: pointsOf(bytes), classes, chosen: new Set(keptChoice()) });
         performance.mark("map read");
         // The map's own address, which stays this map when a newer one is there.
         history.replaceState(null, "", `/maps/${facts.map.id}/${location.search}`);
@@ -248,9 +253,19 @@ async function begin() {
     }
 }
 
+/** The form for a new map lies over this one: a click beside it or Escape puts it away. */
+function putAway({ type, key, target }) {
+    const form = part("new-map");
+    const isDone = type === "click" ? !form?.contains(target) : key === "Escape" && form?.contains(target);
+    if (!form?.open || !isDone) return;
+    form.open = false;
+    if (key) form.querySelector("summary").focus();
+}
+
 const does = { lasso: turnLasso, "by-point": turnByPoint, nearer, farther, whole, clear, send, "in-view": gatherView };
 for (const [id, action] of Object.entries(does)) part(id)?.addEventListener("click", action);
 for (const [colouring] of COLOURINGS) button(colouring).addEventListener("click", () => colour(colouring));
+for (const type of ["click", "keydown"]) document.addEventListener(type, putAway);
 part("which")?.addEventListener("change", ({ target }) => location.assign(target.value));
 document.addEventListener("visibilitychange", () => { if (!document.hidden && now.points) refresh().catch(() => {}); });
 addEventListener("themechange", () => now.points && part("legend").replaceChildren(...legend(sorted(), now.hidden, hide)));

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 const SOON_MS = 4000;
 const LATER_MS = 30000;
 const sign = document.getElementById("running");
+let next = 0;
 
 /** What is under way and how far: ["2 runs: training ", "43 %"] */
 export function words(runs) {
@@ -28,6 +29,7 @@ function show(runs) {
 }
 
 async function look() {
+    clearTimeout(next);
     if (!document.hidden) {
         try {
             show(underWay((await get(`/api/v1/runs/?site=${sign.dataset.site}&page_size=20`)).results));
@@ -35,7 +37,9 @@ async function look() {
             // Offline for a moment, or signed out: the page itself says so where it matters.
         }
     }
-    setTimeout(look, sign.hidden ? LATER_MS : SOON_MS);
+    clearTimeout(next);
+    next = setTimeout(look, sign.hidden ? LATER_MS : SOON_MS);
 }
 
-setTimeout(look, sign.hidden ? LATER_MS : SOON_MS);
+next = setTimeout(look, sign.hidden ? LATER_MS : SOON_MS);
+document.addEventListener("runstarted", look);
