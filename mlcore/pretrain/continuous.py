@@ -4,6 +4,7 @@ Headers tell which windows there are. Where a pool is to have only some, these a
 recordings is read.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -52,6 +53,8 @@ def pool_of_archive(
     )
     reads_all = not most or len(places) <= most
     pieces = reading.all() if reads_all else reading.drawn(places, most, np.random.default_rng(seed))
+    if not pieces:
+        raise UnusableWaveform(reading.why_nothing(len(places)))
     return stack(pieces, section.sampling_rate_hz), reading.skipped
 
 
@@ -142,6 +145,12 @@ class _Reading:
                 yield number, piece_at(prepared, prepared.sample_at(starts[number]), self.section)
             except UnusableWaveform:  # a gap, of which headers say nothing
                 continue
+
+    def why_nothing(self, places: int) -> str:
+        """Why no window can be used, in words."""
+        said = f"No whole window of {self.section.window_s:g} s can be used of the {places:,} that headers tell of."
+        reasons = Counter(item.reason for item in self.skipped).most_common(1)
+        return f"{said} The most common reason: {reasons[0][0]}" if reasons else f"{said} All are gaps, or dead."
 
     def _check(self) -> None:
         if self.should_stop():

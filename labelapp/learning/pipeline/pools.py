@@ -60,7 +60,7 @@ def _read(job: Job, recipe: Pretraining, share: float) -> Pool:
     except UnusableWaveform as error:
         raise Invalid(
             f"Nothing in the recordings of {job.run.site} can be used: no recording that can be read holds a window of "
-            f"{recipe.pool.window_s:g} s. Ingest longer ones, or choose a shorter window."
+            f"{recipe.pool.window_s:g} s. Ingest longer ones, or choose a shorter window. {error}"
         ) from error
     finally:
         job.log(*left_out(Counter(archive.lost.values()), "file"))

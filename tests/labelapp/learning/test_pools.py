@@ -9,6 +9,8 @@ import pytest
 
 from labelapp.learning.pipeline import pools
 from labelapp.learning.pipeline.ingesting import ingest
+from labelapp.learning.services import start_run
+from labelapp.learning.tracking import tracked
 from mlcore.errors import UnreadableRecording
 from mlcore.waveform import write_mseed
 from tests.labelapp.learning.conftest import START, record
@@ -16,7 +18,7 @@ from tests.labelapp.learning.conftest import START, record
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_pool_of_few_windows_looks_only_at_files_that_hold_one(small_site, tmp_path, work_on, monkeypatch):
+def test_a_pool_of_few_windows_looks_only_at_files_that_hold_one(small_site, tmp_path, monkeypatch):
     for hour in range(8):
         noise = record([], 300, np.random.default_rng(hour), starttime=START + timedelta(hours=hour))
         write_mseed(noise, tmp_path / f"{hour}.mseed")
@@ -24,10 +26,13 @@ def test_a_pool_of_few_windows_looks_only_at_files_that_hold_one(small_site, tmp
     looked_at = []
     known = pools.require_unchanged
     monkeypatch.setattr(pools, "require_unchanged", lambda each: looked_at.append(Path(each.path).name) or known(each))
-    run = work_on(small_site, "pretrain", windows=2, epochs=1, recipe={"training": {"precision": "float32"}})
-    assert run.state == "done", run.log
-    assert run.figures["of"] == 8 * 99  # of 6 s, every 3 s of 300 s
-    assert len(set(looked_at)) <= 2
+    monkeypatch.setattr("labelapp.learning.models.CHECKPOINTS", tmp_path / "checkpoints")
+    run = start_run(site=small_site, kind="pretrain", parameters={"windows": 2}, worker="w")
+    with tracked(run.pk, worker="w") as job:
+        pool, _ = pools.kept_pool(job, 0.5)
+    assert len(pool) == 2
+    assert job.run.figures == {"windows": 2, "of": 8 * 99}  # of 6 s, every 3 s of 300 s
+    assert len(looked_at) <= 2
 
 
 def test_a_file_that_has_changed_is_left_out_where_it_is_read_and_no_other_is_looked_at(small_site, tmp_path):

@@ -94,9 +94,14 @@ def test_so_many_windows_are_drawn_evenly_by_chance(archive):
     assert counts.max() <= 17
 
 
-def test_a_station_without_anything_usable_is_said(tmp_path):
-    write_mseed(waveform(np.ones((1, 100)), 10.0), tmp_path / "slow.mseed")
-    with pytest.raises(UnusableWaveform, match="whole window"):
+def test_where_nothing_is_usable_it_is_said_why(tmp_path):
+    write_mseed(waveform(np.ones((1, 100)), 10.0), tmp_path / "short.mseed")
+    for most in (0, 5):
+        with pytest.raises(
+            UnusableWaveform, match=r"10 s can be used of the 1 that headers tell of. All are gaps, or dead"
+        ):
+            pool_of_archive(Archive.of([tmp_path]), replace(SECTION, band_hz=()), most=most)
+    with pytest.raises(UnusableWaveform, match=r"The most common reason: .* sampled at 10 Hz"):
         pool_of_archive(Archive.of([tmp_path]), SECTION)
 
 
