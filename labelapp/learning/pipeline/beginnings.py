@@ -11,16 +11,26 @@ from labelapp.learning.models import Run
 from labelapp.learning.pipeline.recipes import pool_size, pretraining_recipe, site_recipe
 from mlcore.errors import SeisloopError
 from mlcore.starting import require_fits
+from mlcore.traces import STAND_INS
 
 
 def require_pretraining(site: Site, given: Mapping[str, Any]) -> None:
     """Raises Invalid where nothing was recorded, or where the recipe or the size of the pool cannot work."""
-    if not Trace.objects.filter(recording__site=site).exists():
+    channels = Trace.objects.filter(recording__site=site).order_by().values_list("channel", flat=True).distinct()
+    recorded = sorted({channel[-1:].upper() for channel in channels})
+    if not recorded:
         raise Invalid(f"{site} has no recordings to learn from. Ingest some with `manage.py ingest`.")
     with _as_refusal():
         recipe = pretraining_recipe(site, given)
         recipe.require_room()
         pool_size(recipe, given.get("windows"))
+    wanted = recipe.pool.components
+    serve = {code for component in wanted for code in (component, *STAND_INS.get(component, ()))}
+    if wanted and serve.isdisjoint(recorded):
+        raise Invalid(
+            f"pool.components is {', '.join(wanted)}, but the recordings of {site} have {', '.join(recorded)}. Choose "
+            "among these, or ingest recordings of the others."
+        )
 
 
 def require_training(site: Site, given: Mapping[str, Any]) -> None:

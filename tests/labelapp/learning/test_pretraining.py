@@ -230,6 +230,7 @@ def test_an_encoder_is_never_promoted_nor_loaded_as_a_classifier(make_model, man
         ({"recipe": {"training": {"batch_size": 0}}}, "training.batch_size is 0, but"),
         ({"recipe": {"training": {"learning_rate": float("nan")}}}, "training.learning_rate is nan, but"),
         ({"recipe": {"training": {"learning_rate": 1e30}}}, "from 0 to 10.0"),
+        ({"recipe": {"pool": {"components": ["Q"]}}}, r"pool.components is Q, but the recordings of Test slope have Z"),
         ({"recipe": {"method": {"projector": 0}}}, "method.projector is 0, but"),
         ({"recipe": {"encoder": {"kernels": 10**18}}}, "encoder.kernels is 10{18}, but"),
         ({"recipe": {"spectrogram": {"image": "spectrogram", "window_s": 6.0}}}, "1 columns of an image: too few"),
