@@ -25,7 +25,7 @@ def utc(time: datetime | None) -> str:
 @register.filter
 def percent(share: Any) -> str:
     """A share as a percentage, "–" where it is no number: Django hands over "" for what is not there."""
-    return f"{share:.0%}" if isinstance(share, int | float) else "–"
+    return f"{share:.0%}".replace("-", "−") if isinstance(share, int | float) else "–"
 
 
 @register.filter

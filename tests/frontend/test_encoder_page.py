@@ -113,7 +113,7 @@ def test_the_list_marks_encoders_and_compares_classifiers_only(client, text_of, 
     make_model(started_from=encoder)
     shown = text_of(viewer, "models", site.pk)
     assert shown.count('<span class="badge">encoder</span>') == 1
-    assert f"from model {encoder.number}" in shown
+    assert f"from encoder {encoder.number}" in shown
     assert "after=model-3" in shown
     choices = text_of(viewer, "matrices", site.pk)
     assert f'value="model-{classifier.number}"' in choices
