@@ -35,7 +35,7 @@ function textOf(texts, [left, right], { width, font }) {
 /** Annotations, one a column: of `titles`, the longest text of each that fits into a drawing `width` px wide. */
 export function headings(columns, titles, ink, width) {
     return columns.map((domain, column) => ({
-        xref: "paper", yref: "paper", x: middle(domain), xanchor: "center", y: 1, yanchor: "bottom", yshift: 27, showarrow: false,
+        xref: "paper", yref: "paper", x: middle(domain), xanchor: "center", y: 1, yanchor: "bottom", yshift: 29, showarrow: false,
         text: textOf(titles[column], domain, { width, font: ink.font }), font: { size: SIZE_PX, color: ink.text },
     }));
 }

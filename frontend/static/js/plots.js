@@ -100,7 +100,7 @@ const middle = ([left, right]) => (left + right) / 2;
 function colourBar(columns, column, ink) {
     const [left, right] = columns[column];
     return {
-        orientation: "h", x: middle(columns[column]), xanchor: "center", xpad: 0, y: 1, yanchor: "bottom", ypad: 3,
+        orientation: "h", x: middle(columns[column]), xanchor: "center", xpad: 0, y: 1, yanchor: "bottom", ypad: 5,
         // Shorter than the column, so that the texts at its ends keep clear of the next one.
         len: 0.86 * (right - left), lenmode: "fraction", thickness: 7, outlinewidth: 0, nticks: 5, exponentformat: "power",
         // Numbers that lean are high: they would run over the heading.
