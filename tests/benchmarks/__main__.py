@@ -7,7 +7,17 @@ from pathlib import Path
 
 import torch
 
-NAMES = ["prediction", "detection", "relevance", "training", "pretraining", "label_errors", "review_page", "pool_map"]
+NAMES = [
+    "prediction",
+    "detection",
+    "relevance",
+    "training",
+    "pretraining",
+    "label_errors",
+    "review_page",
+    "pool_map",
+    "pool",
+]
 
 
 def main(names: list[str]) -> int:
