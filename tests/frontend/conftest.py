@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from django.core.files.base import ContentFile
 
-from tests.browser import launched
+from tests.browser import SIZE, Visits, launched
 from tests.frontend.panels import panel_of, start_of, window
 from tests.recorded import record_site
 
@@ -65,19 +65,31 @@ def chromium_running():
         yield browser
 
 
-@pytest.fixture
-def open_page(chromium_running, live_server, client):
-    """open_page(user, "/address/") → a page on which that user is logged in. Any complaint of the browser fails."""
-    contexts, complaints = [], []
+@pytest.fixture(scope="session")
+def visits(live_server):
+    visits = Visits(live_server.url)
+    yield visits
+    visits.end()
 
-    def open_as(user, address, **options):
-        context = chromium_running.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        contexts.append(context)
+
+@pytest.fixture
+def open_page(visits, live_server, client, request):
+    """open_page(user, "/address/") → a page on which that user is logged in. Any complaint of the browser fails."""
+    others, complaints = [], []
+
+    def new_page(session, **looks):
+        """Whoever comes second to the same test has a browser of their own, as has who needs another kind."""
+        if set(looks) <= {"viewport", "color_scheme"} and (page := visits.page(session, **looks)):
+            return page
+        others.append(request.getfixturevalue("chromium_running").new_context(**{"viewport": SIZE, **looks}))
+        if session:
+            others[-1].add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        return others[-1].new_page()
+
+    def open_as(user, address, **looks):
         if user:
             client.force_login(user)
-            cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
-            context.add_cookies([cookie])
-        page = context.new_page()
+        page = new_page(client.cookies["sessionid"].value if user else None, **looks)
         # Refusals of the API are part of the game (the page shows them); everything else in the console is a fault.
         page.on("console", lambda said: complaints.append(said.text) if is_fault(said) else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -86,8 +98,9 @@ def open_page(chromium_running, live_server, client):
         return page
 
     yield open_as
-    for context in contexts:
+    for context in others:
         context.close()
+    visits.forget()
     assert complaints == []
 
 

@@ -4,23 +4,22 @@ import pytest
 from playwright.sync_api import expect
 
 from labelapp.review.models import ReviewPolicy
-from tests.frontend.test_browsing import SCHEMES, assert_accessible
+from tests.frontend.test_browsing import assert_accessible_light_and_dark
 from tests.frontend.test_review_page import decide, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@SCHEMES
-def test_axe_finds_nothing_serious_in_any_state(enqueue, review, scheme):
+def test_axe_finds_nothing_serious_in_any_state(enqueue, review):
     enqueue("quake", "rockfall"), enqueue("quake", "rockfall"), enqueue("quake", "rockfall", panel=False)
-    page = review(color_scheme=scheme, viewport={"width": 1024, "height": 768})
+    page = review(viewport={"width": 1024, "height": 768})
     page.click("#account-button")
     press(page, "h", "y", ".")
-    assert_accessible(page, "figures, and what goes with the decision")
+    assert_accessible_light_and_dark(page, "figures, and what goes with the decision")
     for key, state in (("m", "comment"), ("x", "postpone"), ("j", "box")):
         press(page, key)
         page.wait_for_selector(f"[data-state={state}]")
-        assert_accessible(page, state)
+        assert_accessible_light_and_dark(page, state)
         press(page, "Escape")
         page.wait_for_selector("[data-state=ready]")
     decide(page, "Enter")
@@ -28,24 +27,23 @@ def test_axe_finds_nothing_serious_in_any_state(enqueue, review, scheme):
     page.wait_for_selector("[data-state=back]")
     press(page, "i")
     expect(page.locator("#popup")).to_be_visible()
-    assert_accessible(page, "looking back, history")
+    assert_accessible_light_and_dark(page, "looking back, history")
     press(page, "Escape", "Escape")
     page.wait_for_selector("[data-state=ready]")
     decide(page, "Enter")
     expect(page.locator("#plot")).to_contain_text("No panel is stored")
-    assert_accessible(page, "no panel")
+    assert_accessible_light_and_dark(page, "no panel")
     decide(page, "Enter")
-    assert_accessible(page, "empty")
+    assert_accessible_light_and_dark(page, "empty")
 
 
-@SCHEMES
-def test_axe_finds_nothing_serious_before_and_after_a_blind_decision(enqueue, review, site, scheme):
+def test_axe_finds_nothing_serious_before_and_after_a_blind_decision(enqueue, review, site):
     ReviewPolicy.objects.create(site=site, blind=True)
     enqueue("quake", "rockfall")
-    page = review(query="?label=quake", color_scheme=scheme)
-    assert_accessible(page, "blind, filtered")
+    page = review(query="?label=quake")
+    assert_accessible_light_and_dark(page, "blind, filtered")
     decide(page, "3")
-    assert_accessible(page, "unblinded")
+    assert_accessible_light_and_dark(page, "unblinded")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1024, 768), (1440, 900), (2560, 1300)])

@@ -86,9 +86,20 @@ def assert_proved(home, site, event_id, label, exported):
     home.manage("verify_ledger", site)
 
 
-def test_mass_movements_from_files_to_an_exported_relabel(start, real_data):
-    catalogue = real_data / "mass_movements" / "catalogue.csv"
-    rows = list(csv.DictReader(catalogue.open()))
+def every_ninth(catalogue, out):
+    """Enough of each class to learn from, in a fraction of the time. Returns the rows that were written."""
+    with catalogue.open() as file:
+        rows = list(csv.DictReader(file))[::9]
+    with out.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return rows
+
+
+def test_mass_movements_from_files_to_an_exported_relabel(start, real_data, tmp_path):
+    catalogue = tmp_path / "catalogue.csv"
+    rows = every_ninth(real_data / "mass_movements" / "catalogue.csv", catalogue)
     home = start("mass movements", sorted({row["event_class"] for row in rows}))
     home.manage("ingest", "mass movements", real_data / "mass_movements" / "waveforms")
     home.manage("import_catalogue", "mass movements", catalogue)
@@ -108,7 +119,7 @@ def test_an_hour_at_luhu_from_sac_files_to_an_exported_relabel(start, real_data,
     home.manage("import_catalogue", "luhu", catalogue)
     home.manage("train", "luhu", "--epochs", 15, "--seed", 1, "--wait")
     home.manage("classify", "luhu", "--wait")
-    home.manage("detect", "luhu", "--start", "2020-03-28T13:00:00Z", "--end", "2020-03-28T13:20:00Z", "--wait")
+    home.manage("detect", "luhu", "--start", "2020-03-28T13:00:00Z", "--end", "2020-03-28T13:05:00Z", "--wait")
     with home.serving():
         event_id, label, exported = decide_first_disagreement(home, "luhu")
     assert_proved(home, "luhu", event_id, label, exported)

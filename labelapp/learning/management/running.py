@@ -24,6 +24,8 @@ from labelapp.learning.services import start_run
 from labelapp.learning.tracking import Step, tracked
 
 LINE_EVERY_S = 5.0
+# A worker of the pool `solo` answers between jobs, and a loaded machine answers late.
+ANSWER_WITHIN_S = 5
 
 
 class LearningCommand(BaseCommand):
@@ -84,10 +86,12 @@ def who_will_take_it() -> str:
         if address is not None:
             return f"The server at {address} takes it."
         return "It waits until `manage.py serve` is started; or use --wait to do it here."
-    replies = app.control.ping(timeout=1.0)
-    if replies:
-        return f"{len(replies)} worker(s) will take it."
-    return "No worker answers: start one with `celery -A labelapp worker`; or use --wait to do it here."
+    if app.control.ping(timeout=ANSWER_WITHIN_S, limit=1):
+        return "A worker is there and will take it."
+    return (
+        f"No worker answered within {ANSWER_WITHIN_S} s. A busy one may yet take it; if there is none, start one with"
+        " `celery -A labelapp worker`, or use --wait to do it here."
+    )
 
 
 @contextmanager

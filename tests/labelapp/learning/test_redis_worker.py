@@ -89,7 +89,7 @@ def test_a_job_that_is_delivered_twice_runs_once(home):
 
 
 def test_a_command_says_whether_a_worker_is_there(home):
-    assert "No worker answers" in home.manage("train", "small", "--epochs", 1).stdout
+    assert "No worker answered" in home.manage("train", "small", "--epochs", 1).stdout
     with home.worker("--pool", "solo"):
         home.wait_until(1, is_("done"))
-        assert "1 worker(s) will take it" in home.manage("train", "small", "--epochs", 2).stdout
+        assert "A worker is there" in home.manage("train", "small", "--epochs", 2).stdout
