@@ -8,12 +8,13 @@ from functools import cache
 from tempfile import TemporaryDirectory
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 # A busy machine draws late; what is not there after this is missing.
 PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 SIZE = {"width": 1440, "height": 900}
+WINDOW_READY_MS = 3_000
 
 
 def chromium() -> str:
@@ -50,6 +51,13 @@ def launched() -> Iterator[Browser]:
         yield browser
     finally:
         browser.close()
+
+
+def window(browser: Browser) -> BrowserContext:
+    """An open window with an empty cache, for what is timed: a new one is busy with the scripts of its address bar."""
+    context = browser.new_context(viewport=SIZE)
+    context.new_page().wait_for_timeout(WINDOW_READY_MS)
+    return context
 
 
 class Visits:

@@ -3,8 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import settings
 
 from tests.environment import DATA
+
+# How long an example takes says more about the machine than about the code; and what fails once shall fail again.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 MORNING = datetime(2026, 3, 1, 6, tzinfo=UTC)
 

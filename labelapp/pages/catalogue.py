@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from labelapp.catalogue import roles
-from labelapp.catalogue.models import Event, Site
+from labelapp.catalogue.models import Event, Explanation, Site
 from labelapp.catalogue.selectors import catalogue_events
 from labelapp.learning.models import Run
 from labelapp.learning.selectors import run_explaining
@@ -78,6 +78,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
         event=row,
         history=told(row, history(row).select_related("prediction__event_class")),
         making=run_explaining(row),
+        has_panels=Explanation.objects.filter(prediction__event=row).exists(),
         predictions=row.predictions.select_related("event_class", "model"),
         observations=row.observations.select_related("station"),
         item=row.review_items.filter(SHOWN, state=ReviewItem.State.OPEN).first(),

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.review_home import Served, served_review
-from tests.browser import launched
+from tests.browser import launched, window
 
 POINTS, EVENTS = 50_000, 300
 VISITS, MOVES, HOVERS = 3, 90, 40
-SIZE = {"width": 1440, "height": 900}
 # Frames as they come; and when what names a point has changed and been painted, from the pointer's last move.
 WATCH = """(() => {
     window.seen = { frames: [], hovers: [], moved: 0 };
@@ -89,8 +88,8 @@ def as_traces(places: Any, group: Any) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def opened(browser: Any, served: Served, path: str, **options: Any) -> Any:
-    context = browser.new_context(viewport=SIZE, **options)
+def opened(browser: Any, served: Served, path: str) -> Any:
+    context = window(browser)
     context.add_init_script(WATCH)
     context.add_cookies([{"name": "sessionid", "value": served.session, "url": served.address}])
     page = context.new_page()

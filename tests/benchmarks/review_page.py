@@ -1,7 +1,7 @@
 """python -m tests.benchmarks.review_page: the review page in Chromium, from key press to the next event fully drawn.
 
 Real key presses on a real server with 300 events in the queue. A step ends when everything of the next event is drawn
-and two pictures have been painted since. The first visit starts with an empty cache.
+and two pictures have been painted since. The first visit starts with an empty cache, in a window that stands open.
 """
 
 import gzip
@@ -10,7 +10,7 @@ import urllib.request
 from typing import Any
 
 from tests.benchmarks.review_home import Served, served_review
-from tests.browser import launched
+from tests.browser import launched, window
 
 STEPS, RUSHED, VISITS = 60, 30, 7
 # Between two decisions an expert looks; meanwhile the next events are fetched and the first is drawn.
@@ -63,7 +63,7 @@ def line(what: str, unit: str, values: list[float], aim: float | None = None) ->
 
 def opened(browser: Any, served: Served, *, typing_ms: float = 0) -> Any:
     """The review page with nothing in the cache, ready; with `typing_ms`, after so long on the login page."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = window(browser)
     context.add_init_script(WATCH)
     page = context.new_page()
     if typing_ms:

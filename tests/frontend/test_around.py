@@ -238,12 +238,12 @@ class TestWhatAKeyOpens:
 
 
 KEYS = {"w": "surroundings", "c": "section", "k": "similar"}
-# From its upper end on, as much of it as there is room for.
+# From its upper end on, as much of it as there is room for; a browser scrolls by whole pixels.
 IS_IN_SIGHT = """([name, frame]) => {
     const { top, height } = document.querySelector(name).getBoundingClientRect();
     const around = document.querySelector(frame).getBoundingClientRect();
     const [first, last] = [Math.max(0, around.top), Math.min(innerHeight, around.bottom)];
-    return top >= first && Math.min(top + height, last) - top >= Math.min(height, 0.9 * (last - first));
+    return top > first - 1 && Math.min(top + height, last) - top > Math.min(height, 0.9 * (last - first)) - 1;
 }"""
 
 

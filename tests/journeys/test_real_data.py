@@ -117,7 +117,7 @@ def test_an_hour_at_luhu_from_sac_files_to_an_exported_relabel(start, real_data,
     catalogue = write_luhu_catalogue(hour / "published_outputs", tmp_path / "luhu.csv")
     home.manage("ingest", "luhu", hour / "waveforms")
     home.manage("import_catalogue", "luhu", catalogue)
-    home.manage("train", "luhu", "--epochs", 15, "--seed", 1, "--wait")
+    home.manage("train", "luhu", "--epochs", 6, "--seed", 1, "--wait")
     home.manage("classify", "luhu", "--wait")
     home.manage("detect", "luhu", "--start", "2020-03-28T13:00:00Z", "--end", "2020-03-28T13:05:00Z", "--wait")
     with home.serving():

@@ -39,6 +39,7 @@ async function start() {
         if (now.stored.length) await show({});
         else part("panel-status").textContent = "No panel is stored: maps are made for events that come up for review.";
     } catch (error) {
+        part("plot").hidden = true;
         part("panel-status").textContent = error.message;
     }
 }
