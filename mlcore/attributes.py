@@ -5,6 +5,7 @@ the band on a logarithmic scale, energies of the whole. So they mean the same at
 none. They are those of the first component that recorded anything.
 """
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -203,7 +204,8 @@ def _moment(values: Floats, order: int) -> Floats:
     """The standardised central moment of each row; 0 for a constant."""
     centred = values - values.mean(axis=1, keepdims=True)
     spread = np.maximum(np.sqrt((centred**2).mean(axis=1)), TINY)
-    return np.asarray((centred**order).mean(axis=1) / spread**order)
+    power = math.prod([centred] * order)  # NumPy's power takes several times as long
+    return np.asarray(power.mean(axis=1) / spread**order)
 
 
 def _quantile_time(energy: Floats, quantile: float) -> Floats:
