@@ -12,7 +12,6 @@ import secrets
 from pathlib import Path
 
 import environ
-import plotly
 from csp.constants import NONCE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -274,9 +273,11 @@ DATETIME_FORMAT = r"Y-m-d\TH:i:s.u\Z"  # as everywhere: UTC, ISO 8601, microseco
 
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
-STATICFILES_DIRS = [
-    BASE_DIR / "frontend" / "static",
-    ("plotly", Path(plotly.__file__).parent / "package_data"),
+STATICFILES_DIRS = [BASE_DIR / "frontend" / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "labelapp.static.PlotlyFinder",
 ]
 MEDIA_ROOT = HOME / "files"
 STORAGES = {

@@ -1,8 +1,7 @@
 """python -m tests.benchmarks.pool_map: 50,000 points in Chromium, by the map's own canvas and by Plotly's scatter.
 
 The same points on a real server, in one browser: the first drawing, pictures while the pointer drags the map, and from
-a move of the pointer to the picture that names the point below it. Plotly draws SVG; whether its WebGL scatter draws at
-all under the pages' content policy is said. `--points N` for other numbers.
+a move of the pointer to the picture that names the point below it. Plotly draws SVG. `--points N` for other numbers.
 """
 
 import argparse
@@ -34,20 +33,19 @@ WATCH = """(() => {
     }).observe(element, { attributes: true, childList: true, subtree: true, characterData: true });
 })()"""
 PAINTED = "new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(() => then(performance.now()))))"
-PLOTLY = """async ({ kind, traces }) => {
+PLOTLY = """async (traces) => {
     const box = document.createElement("div");
     Object.assign(box.style, { width: "925px", height: "610px" });
     document.body.replaceChildren(box);
     // After a pause: what a debugger evaluates is free from the page's policy until then.
     await new Promise((then) => setTimeout(then, 50));
     const begun = performance.now();
-    const drawn = traces.map(({ x, y, colour, symbol, size }) => ({ type: kind, mode: "markers", x, y,
+    const drawn = traces.map(({ x, y, colour, symbol, size }) => ({ type: "scatter", mode: "markers", x, y,
         marker: { color: colour, symbol, size, line: { width: 0 } }, hoverinfo: "x+y" }));
     await Plotly.newPlot(box, drawn, { dragmode: "pan", hovermode: "closest", margin: { l: 0, r: 0, t: 0, b: 0 },
         showlegend: false, xaxis: { visible: false }, yaxis: { visible: false, scaleanchor: "x" } },
     { displayModeBar: false });
     const ended = await PAINTED;
-    if (box.innerText.includes("WebGL is not supported")) return null;
     watchHover(box.querySelector(".hoverlayer"));
     return ended - begun;
 }""".replace("PAINTED", PAINTED)
@@ -62,8 +60,6 @@ def main(points: int) -> None:
             say("the map's canvas", own)
             traces = as_traces(places, group)
             say("Plotly scatter (SVG)", of_plotly(browser, served, traces), own)
-            took = plotly(browser, served, "scattergl", traces)[1]
-            print(f"Plotly scattergl under the pages' content policy: {'draws' if took else 'draws nothing'}")
 
 
 def fill(served: Served, points: int) -> tuple[int, Any, Any]:
@@ -120,19 +116,19 @@ def of_the_map(browser: Any, served: Served, number: int) -> dict[str, list[floa
     return found
 
 
-def plotly(browser: Any, served: Served, kind: str, traces: Any) -> tuple[Any, float | None]:
-    """A page on which Plotly drew, and how long that took in ms; None where it could not."""
+def plotly(browser: Any, served: Served, traces: Any) -> tuple[Any, float]:
+    """A page on which Plotly drew, and how long that took in ms."""
     page = opened(browser, served, "/")
     page.add_script_tag(url="/static/plotly/plotly.min.js")
-    return page, page.evaluate(PLOTLY, {"kind": kind, "traces": traces})
+    return page, page.evaluate(PLOTLY, traces)
 
 
 def of_plotly(browser: Any, served: Served, traces: Any) -> dict[str, list[float]]:
     """As often as the map, in a new page each time; panning and hovering on the last."""
     found: dict[str, list[float]] = {"drawing": []}
     for visit in range(VISITS):
-        page, took = plotly(browser, served, "scatter", traces)
-        found["drawing"].append(took or float("nan"))
+        page, took = plotly(browser, served, traces)
+        found["drawing"].append(took)
         if visit < VISITS - 1:
             page.context.close()
     found |= moved(page, ".nsewdrag")
