@@ -1,5 +1,6 @@
 """Static files: under names that carry their checksum, and Plotly with what the pages draw."""
 
+import hashlib
 import os
 import re
 import tempfile
@@ -64,15 +65,22 @@ def _module(bundle: str, name: str, pattern: str) -> str | None:
 
 
 def _folder_of_plotly() -> Path:
-    """Where the bundle for the pages lies: made once for each version, whole at any moment."""
-    folder = Path(settings.HOME) / "plotly"
-    made = folder / "plotly.min.js"
-    newest = max(path.stat().st_mtime for path in (WHOLE_PLOTLY, Path(__file__)))
-    if not made.exists() or made.stat().st_mtime < newest:
-        folder.mkdir(exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=folder, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(with_what_is_drawn(WHOLE_PLOTLY.read_text(encoding="utf-8")))
-        os.chmod(partial, 0o644)
-        os.replace(partial, made)
-    return folder
+    """Where the bundle for the pages lies, made once for each version; the wheel's, where none can be written."""
+    version = f"{plotly.__version__} {WHOLE_PLOTLY.stat().st_size}".encode() + Path(__file__).read_bytes()
+    made = Path(settings.HOME) / "plotly" / hashlib.sha256(version).hexdigest()[:12] / "plotly.min.js"
+    try:
+        if not made.exists():
+            _write_whole(made, with_what_is_drawn(WHOLE_PLOTLY.read_text(encoding="utf-8")))
+    except OSError:
+        return WHOLE_PLOTLY.parent
+    return made.parent
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """At no moment half a file, nor another file beside it, whoever looks or writes at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent.parent)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+    os.chmod(partial, 0o644)
+    os.replace(partial, path)

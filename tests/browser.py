@@ -63,7 +63,8 @@ def window(browser: Browser) -> BrowserContext:
 class Visits:
     """Pages for one test after another, in a window of a profile on disk. There a browser keeps what it has fetched and
     compiled, Plotly above all, which took most of the time of a test that opens a page; and no window is made anew.
-    Logins and what pages store are forgotten between tests.
+    Logins and what pages store are forgotten between tests; what was fetched is not, for no address of a panel or of
+    surroundings comes again: keys of deleted rows are never given to others.
     """
 
     def __init__(self, address: str) -> None:
@@ -92,8 +93,9 @@ class Visits:
         for page in self._kept.pages:
             if page != self._window:
                 page.close()
-        stores = {"origin": self._address, "storageTypes": "local_storage"}
-        self._kept.new_cdp_session(self._window).send("Storage.clearDataForOrigin", stores)
+        talk = self._kept.new_cdp_session(self._window)
+        talk.send("Storage.clearDataForOrigin", {"origin": self._address, "storageTypes": "local_storage"})
+        talk.detach()
         self._kept.clear_cookies()
         self._visitors = set()
 

@@ -1,5 +1,6 @@
 """What a run that ended early goes on from: on the disk of its worker, for a time, and said with its size."""
 
+import re
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -10,19 +11,20 @@ from django.utils import timezone
 from labelapp.learning import models
 from labelapp.learning.models import Run
 
+OF_A_RUN = re.compile(r"run-(\d+)")
+
 
 def drop_useless() -> None:
     """Remove what no run goes on from: of runs that are done or unknown, or that ended early too long ago.
 
     A run whose checkpoint is gone can still be resumed; it begins again.
     """
-    folders = list(models.CHECKPOINTS.glob("run-*"))  # before the query: a run that is new now has no folder here
     before = timezone.now() - timedelta(days=settings.KEEP_CHECKPOINTS_DAYS)
     old = Run.objects.filter(state__in=Run.ENDED, finished_at__lt=before)
     serve = Run.objects.exclude(state=Run.State.DONE).exclude(pk__in=old.values("pk"))
-    kept = {run.checkpoint_folder for run in serve.only("pk")}
-    for folder in folders:
-        if folder not in kept:
+    for folder in models.CHECKPOINTS.glob("run-*"):
+        run = OF_A_RUN.fullmatch(folder.name)
+        if run and not serve.filter(pk=int(run[1])).exists():  # asked at the last moment: it may be resumed meanwhile
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -46,8 +46,8 @@ class Pool(Section):
         within(self, 0, bounds.FASTEST_HZ, "sampling_rate_hz")
         within(self, 0, bounds.LONGEST_S, "window_s", "step_s")
         require(
-            0 <= self.maximum_gap < 1,
-            f"pool.maximum_gap is {self.maximum_gap:g}, but must be from 0 to below 1: a share of a window.",
+            0 <= self.maximum_gap <= 1,
+            f"pool.maximum_gap is {self.maximum_gap:g}, but must be from 0 to 1: a share of a window.",
         )
         require(self.step_samples >= 1, f"pool.step_s is {self.step_s:g} s, less than one sample. Lengthen it.")
         require(self.window_samples >= 2, f"pool.window_s is {self.window_s:g} s, less than two samples. Lengthen it.")

@@ -35,7 +35,8 @@ class Places:
         """The whole windows of spans (owner, start, end), whose ends are exclusive."""
         rows = [(owner, (start - EPOCH) // MICROSECOND, (end - EPOCH) // MICROSECOND) for owner, start, end in spans]
         owners, starts, ends = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-        counts = (ends - starts - round(window_s * 1e6)) // (step_s * 1e6) + 1
+        # Thousandths of a microsecond, lest rounding takes the last window of a span that is a multiple of the step.
+        counts = (ends - starts - round(window_s * 1e6) + 1e-3) // (step_s * 1e6) + 1
         return cls(owners, starts, np.maximum(counts, 0).astype(np.int64), step_s * 1e6)
 
     def __len__(self) -> int:

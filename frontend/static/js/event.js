@@ -25,7 +25,6 @@ async function show(change) {
     const panel = await fetchPanel(now.stored[now.station].url);
     const { maps } = panel;
     now.map = Math.min(now.map, maps.length - 1);
-    part("plot").hidden = false;
     part("panel-choices").replaceChildren(...choices(maps));
     part("words").replaceChildren(...inWords(panel, now.map, nameOf));
     await draw(part("plot"), panel, now.map, { what: mapName(maps[now.map], nameOf), view: { time: "event", height: "event" } });
@@ -36,6 +35,7 @@ async function show(change) {
 async function start() {
     try {
         now.stored = await get(card.dataset.panels);
+        part("plot").hidden = now.stored.length === 0;
         if (now.stored.length) await show({});
         else part("panel-status").textContent = "No panel is stored: maps are made for events that come up for review.";
     } catch (error) {

@@ -99,7 +99,7 @@ def test_the_recipe_of_aknes_is_the_default_written_out():
         ({"pool": {"components": ["Z", "Z"]}}, "must name each component once"),
         ({"pool": {"step_s": 1e30}}, "pool.step_s is 1e+30, but must be from 0 to 86,400"),
         ({"pool": {"filter_order": 10**18}}, "but must be from 1 to 20"),
-        ({"pool": {"maximum_gap": 1.0}}, "pool.maximum_gap is 1, but must be from 0 to below 1"),
+        ({"pool": {"maximum_gap": 1.5}}, "pool.maximum_gap is 1.5, but must be from 0 to 1"),
         ({"pool": {"band_hz": [1.0, 500.0]}}, "to below 500 Hz, half the sampling rate. Narrow it"),
         ({"pool": {"band_hz": [1e-9, 20.0]}}, "pool.band_hz is 1e-09–20 Hz, but must rise from 0.001 Hz"),
         ({"spectrogram": {"band_hz": [30.0, 31.0]}}, "holds no frequency of an image, whose rows are 12.5 Hz apart"),
