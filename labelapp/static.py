@@ -1,9 +1,7 @@
 """Static files: under names that carry their checksum, and Plotly with what the pages draw."""
 
 import hashlib
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,9 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import FileSystemFinder
 from django.core.files.storage import FileSystemStorage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+from labelapp.catalogue.errors import Refused
+from labelapp.catalogue.files import replaced
 
 WHOLE_PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 DRAWN = ("heatmap",)  # kinds of traces; scatter is part of Plotly's core
@@ -70,17 +71,9 @@ def _folder_of_plotly() -> Path:
     made = Path(settings.HOME) / "plotly" / hashlib.sha256(version).hexdigest()[:12] / "plotly.min.js"
     try:
         if not made.exists():
-            _write_whole(made, with_what_is_drawn(WHOLE_PLOTLY.read_text(encoding="utf-8")))
-    except OSError:
+            made.parent.mkdir(parents=True, exist_ok=True)
+            with replaced(made, None) as file:
+                file.write(with_what_is_drawn(WHOLE_PLOTLY.read_text(encoding="utf-8")))
+    except (OSError, Refused):
         return WHOLE_PLOTLY.parent
     return made.parent
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """At no moment half a file, nor another file beside it, whoever looks or writes at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent.parent)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-    os.chmod(partial, 0o644)
-    os.replace(partial, path)

@@ -1,4 +1,4 @@
-"""Files that an export writes: the old file stays whole until the new one is."""
+"""Files that are written at once: the old one stays whole until the new one is."""
 
 import os
 import tempfile

@@ -16,8 +16,8 @@ from django.core.management import call_command
 from labelapp.catalogue.errors import Conflict
 
 LOCK = settings.HOME / "serve.lock"
-# Plotly's wheel carries megabytes that no page asks for.
-NOT_SERVED = ["datasets", "templates", "widgetbundle.js", "*.gz", "LICENSE*"]
+# Plotly's wheel carries megabytes that no page asks for; what begins with a point is being written.
+NOT_SERVED = [".*", "datasets", "templates", "widgetbundle.js", "*.gz", "LICENSE*"]
 
 
 @contextmanager
